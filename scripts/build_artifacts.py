@@ -1,6 +1,6 @@
 """Build the contract artifacts that ship in the package, or check that they are what the contracts say.
 
-Usage: build_artifacts.py [--check]     Exit code 1: they differ, or a contract is larger than a chain accepts.
+Usage: build_artifacts.py [--check]     Exit code 1: they differ, or a contract is too large for a chain.
 """
 
 import argparse

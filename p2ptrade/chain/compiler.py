@@ -1,9 +1,10 @@
-"""Compile the Solidity contracts of a source checkout with py-solc-x into artifacts, the same on every machine.
+"""Compile the Solidity contracts of a source checkout into artifacts that are the same on every machine.
 
 Who uses the installed package needs no compiler: the artifacts ship in `p2ptrade/chain/artifacts/`. This
-module makes them. The compiler is looked for in this order: one that an earlier run left in `.cache/solcx`, a native
-`solc` of the pinned version on PATH, a native download, and the npm package `solc` behind a small launcher.
-All are the same version, and the settings leave nothing of the machine in the bytecode.
+module makes them, through py-solc-x. The compiler is looked for in this order: one that an earlier run left
+in `.cache/solcx`, a native `solc` of the pinned version on PATH, a native download, and the npm package
+`solc` behind a small launcher. All are the same version, and the settings leave nothing of the machine in
+the bytecode.
 """
 
 from __future__ import annotations
