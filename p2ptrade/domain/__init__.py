@@ -1,0 +1,1 @@
+"""What the platform talks about: units, slots, orders, money. Pure: no input or output, no clock, no randomness."""
