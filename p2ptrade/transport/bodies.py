@@ -37,9 +37,20 @@ def json_body(model: type[M], most_bytes: int = BODY_BYTES_MAX) -> Any:
 
 def body_schema(model: type[WireModel]) -> dict[str, Any]:
     """Return the OpenAPI part that describes a body of `model`, for a route's `openapi_extra`."""
-    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    schema.pop("$defs", None)
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    schema = model.model_json_schema()
+    whole = _without_references(schema, schema.pop("$defs", {}))
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": whole}}}}
+
+
+def _without_references(part: Any, definitions: dict[str, Any]) -> Any:
+    """Return a schema with every reference replaced by what it refers to; no wire model contains itself."""
+    if isinstance(part, list):
+        return [_without_references(item, definitions) for item in part]
+    if not isinstance(part, dict):
+        return part
+    if "$ref" in part:
+        return _without_references(definitions[part["$ref"].rpartition("/")[2]], definitions)
+    return {key: _without_references(value, definitions) for key, value in part.items()}
 
 
 async def _bounded(request: Request, most_bytes: int) -> bytes:

@@ -98,7 +98,7 @@ async def _http(request: Request, error: HTTPException) -> JSONResponse:
     return problem_answer(request, status, code, str(error.detail), headers=error.headers)
 
 
-def problem_answer(  # noqa: PLR0913 - one argument a member of the problem
+def problem_answer(
     request: Request,
     status: HTTPStatus,
     code: str,
