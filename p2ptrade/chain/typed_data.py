@@ -46,11 +46,14 @@ class Message:
 
     TYPE: ClassVar[str]
     FIELDS: ClassVar[tuple[tuple[str, str, str], ...]]
+    NESTED: ClassVar[tuple[type["Message"], ...]] = ()
     TYPE_HASH: ClassVar[bytes]
 
     def __init_subclass__(cls) -> None:
-        fields = ",".join(f"{kind} {name}" for kind, name, _ in cls.FIELDS)
-        cls.TYPE_HASH = keccak(f"{cls.TYPE}({fields})".encode())
+        signatures = (
+            f"{part.TYPE}({','.join(f'{kind} {name}' for kind, name, _ in part.FIELDS)})" for part in (cls, *cls.NESTED)
+        )
+        cls.TYPE_HASH = keccak("".join(signatures).encode())
 
     def values(self) -> tuple[Any, ...]:
         """Return the values in the order of `FIELDS`."""
@@ -81,7 +84,10 @@ class Message:
                     {"name": "chainId", "type": "uint256"},
                     {"name": "verifyingContract", "type": "address"},
                 ],
-                self.TYPE: [{"name": name, "type": kind} for kind, name, _ in self.FIELDS],
+                **{
+                    part.TYPE: [{"name": name, "type": kind} for kind, name, _ in part.FIELDS]
+                    for part in (type(self), *self.NESTED)
+                },
             },
             "primaryType": self.TYPE,
             "domain": {
@@ -90,26 +96,22 @@ class Message:
                 "chainId": domain.chain_id,
                 "verifyingContract": domain.verifying_contract,
             },
-            "message": {name: _plain(value) for (_, name, _), value in zip(self.FIELDS, self.values(), strict=True)},
+            "message": _plain(self),
         }
 
 
 @dataclass(frozen=True)
-class OrderMessage(Message):
-    """A participant's order; its digest is the seal, and the signature over it authenticates a relayed seal."""
+class TermsMessage(Message):
+    """What an order hides until it is opened: side, steps and the salt that keeps anybody from guessing them."""
 
-    TYPE = "Order"
+    TYPE = "Terms"
     FIELDS = (
-        ("uint64", "slot", "slot"),
-        ("uint32", "account", "account"),
         ("uint8", "side", "side"),
         ("uint32[]", "energyWh", "energies_wh"),
         ("uint32[]", "limitPriceMicroPerKwh", "limit_prices_micro_per_kwh"),
         ("bytes16", "salt", "salt"),
     )
 
-    slot: int
-    account: int
     side: Side
     steps: tuple[Step, ...]
     salt: bytes
@@ -123,6 +125,43 @@ class OrderMessage(Message):
     def limit_prices_micro_per_kwh(self) -> tuple[int, ...]:
         """Return the limit price of each step."""
         return tuple(step.limit_price_micro_per_kwh for step in self.steps)
+
+    def __repr__(self) -> str:
+        """Leave out what is sealed, so that no log can show it."""
+        return "TermsMessage(sealed)"
+
+
+@dataclass(frozen=True)
+class OrderMessage(Message):
+    """A participant's order; its digest is the seal, and the signature over it authenticates a relayed seal.
+
+    The terms are a struct of their own, so that who knows only their hash (`terms_hash`) can check for which slot and
+    account a seal was signed: an old seal cannot be passed off as one of another slot.
+    """
+
+    TYPE = "Order"
+    FIELDS = (
+        ("uint64", "slot", "slot"),
+        ("uint32", "account", "account"),
+        ("Terms", "terms", "terms"),
+    )
+    NESTED = (TermsMessage,)
+
+    slot: int
+    account: int
+    side: Side
+    steps: tuple[Step, ...]
+    salt: bytes
+
+    @cached_property
+    def terms(self) -> TermsMessage:
+        """Return the part that is hidden until the order is opened."""
+        return TermsMessage(self.side, self.steps, self.salt)
+
+    @property
+    def terms_hash(self) -> bytes:
+        """Return hashStruct of the terms: what a relay gets to see before the gate."""
+        return self.terms.struct_hash()
 
     def __repr__(self) -> str:
         """Leave out what is sealed, so that no log can show it."""
@@ -242,8 +281,20 @@ def prices_hash(prices_half_micro_per_kwh: Sequence[int]) -> bytes:
     return keccak(b"".join(price.to_bytes(32, "big") for price in prices_half_micro_per_kwh))
 
 
+def order_digest(domain: Domain, slot: int, account: int, terms_hash: bytes) -> bytes:
+    """Return the digest of an order of which only the hash of the terms is known.
+
+    Raises:
+        InputError: a number does not fit its Solidity type, or the hash has not 32 bytes.
+    """
+    words = (_word("uint64", "slot", slot), _word("uint32", "account", account), _word("bytes32", "terms", terms_hash))
+    return keccak(b"\x19\x01" + domain.separator + keccak(OrderMessage.TYPE_HASH + b"".join(words)))
+
+
 def _word(kind: str, name: str, value: Any) -> bytes:
     """Return the 32 bytes that stand for one field."""
+    if isinstance(value, Message):
+        return value.struct_hash()
     if kind.endswith("[]"):
         return keccak(b"".join(_word(kind[:-2], name, element) for element in value))
     if kind.startswith("uint"):
@@ -257,6 +308,8 @@ def _word(kind: str, name: str, value: Any) -> bytes:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Message):
+        return {name: _plain(part) for (_, name, _), part in zip(value.FIELDS, value.values(), strict=True)}
     if isinstance(value, bytes):
         return "0x" + value.hex()
     return [int(element) for element in value] if isinstance(value, tuple) else int(value)
