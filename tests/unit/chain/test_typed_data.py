@@ -18,6 +18,7 @@ from p2ptrade.chain.typed_data import (
     ReportMessage,
     VerdictMessage,
     auction_domain,
+    order_digest,
     prices_hash,
     sign,
 )
@@ -77,6 +78,11 @@ def test_we_recover_the_signer_of_an_eth_account_signature(message: Message) -> 
     signed = Account.sign_message(signable, KEY.secret)
 
     assert recover(message.digest(DOMAIN), shortened(bytes(signed.signature))) == KEY.address
+
+
+@given(orders)
+def test_who_knows_only_the_hash_of_the_terms_gets_the_same_digest(order: OrderMessage) -> None:
+    assert order_digest(DOMAIN, order.slot, order.account, order.terms_hash) == order.digest(DOMAIN)
 
 
 @pytest.mark.parametrize(
