@@ -13,6 +13,7 @@ from p2ptrade.domain.units import AccountId, AmountMicro, SlotNumber
 
 ZERO_ADDRESS: Final = "0x" + 40 * "0"
 
+NOTHING: Final = AmountMicro(0)
 Key = TypeVar("Key")
 
 
@@ -21,7 +22,7 @@ class CashMoved:
     """Cash entered, left or moved between accounts of the ledger: `deltas` sum to what entered less what left."""
 
     deltas: tuple[tuple[AccountId, AmountMicro], ...]
-    outside_micro: AmountMicro = AmountMicro(0)
+    outside_micro: AmountMicro = NOTHING
 
     @property
     def created_micro(self) -> int:
