@@ -19,7 +19,12 @@ interface IParticipantRegistry {
     /// @param meterPoint Salted hash of the meter point.
     /// @param gateway Address of the key that signs its readings.
     event ParticipantAdmitted(
-        uint32 indexed account, address indexed owner, bytes32 indexed meterPoint, uint8 zone, uint8 capacityKw, address gateway
+        uint32 indexed account,
+        address indexed owner,
+        bytes32 indexed meterPoint,
+        uint8 zone,
+        uint8 capacityKw,
+        address gateway
     );
 
     /// @notice A participant may not trade any more.

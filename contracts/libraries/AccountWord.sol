@@ -18,7 +18,11 @@ library AccountWord {
     uint256 internal constant NOT_CASH = ~(uint256(type(uint64).max) << CASH_SHIFT);
 
     /// @notice Returns a word with empty cash and reputation class 0.
-    function pack(address owner_, uint8 zone_, AccountStatus status_, uint8 capacityKw_) internal pure returns (uint256) {
+    function pack(address owner_, uint8 zone_, AccountStatus status_, uint8 capacityKw_)
+        internal
+        pure
+        returns (uint256)
+    {
         return uint256(uint160(owner_)) | (uint256(zone_) << ZONE_SHIFT) | (uint256(uint8(status_)) << STATUS_SHIFT)
             | (uint256(capacityKw_) << CAPACITY_SHIFT);
     }

@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ILedger} from "./interfaces/ILedger.sol";
+import {AccountWord} from "./libraries/AccountWord.sol";
+import {AccountStatus} from "./types/AccountStatus.sol";
+import {
+    ESCROW_ACCOUNT,
+    FIRST_PARTICIPANT,
+    LAST_SYSTEM_ACCOUNT,
+    RETAILER_ACCOUNT,
+    STAKES_ACCOUNT
+} from "./types/SystemAccounts.sol";
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
+
+/// @title Ledger
+/// @dev The manual is `ILedger`.
+contract Ledger is ILedger, AccessManaged, Pausable {
+    using AccountWord for uint256;
+    using SafeERC20 for IERC20;
+
+    /// @dev An announced withdrawal; `availableAt` is 0 where there is none.
+    struct Withdrawal {
+        uint64 amount;
+        uint64 availableAt;
+    }
+
+    /// @dev From seal to clearing an order may take this long; a withdrawal must not be faster.
+    uint64 private constant SHORTEST_DELAY = 4 hours;
+    uint8 private constant ZONES = 32;
+    uint256 private constant ACCOUNT_BYTES = 4;
+    uint256 private constant CLASS_BYTES = 5;
+
+    IERC20 private immutable CREDITS;
+    uint64 private immutable DELAY;
+    uint64 private immutable DEBT_LIMIT;
+    uint64 private immutable RESERVE;
+
+    uint32 private _lastAccount = FIRST_PARTICIPANT - 1;
+    uint64 private _totalDebt;
+    mapping(address owner => uint32 account) private _accountOf;
+    mapping(uint32 account => Withdrawal withdrawal) private _withdrawals;
+    /// @dev Indexed by account. An array of this kind needs no hash to find a word, which every order's path notices.
+    uint256[1 << 32] private _words;
+
+    /// @param authority Access manager.
+    /// @param credits_ Token that cash stands for; it must move exactly the amounts it is told.
+    /// @param withdrawalDelay_ Waiting time of a withdrawal in seconds, at least four hours.
+    /// @param debtLimit_ How far a participant may go below zero at settlement.
+    /// @param reserve_ What an active participant keeps in the account when withdrawing: the highest bond.
+    constructor(address authority, IERC20 credits_, uint64 withdrawalDelay_, uint64 debtLimit_, uint64 reserve_)
+        AccessManaged(authority)
+    {
+        if (withdrawalDelay_ < SHORTEST_DELAY) revert LedgerDelayTooShort(withdrawalDelay_, SHORTEST_DELAY);
+        CREDITS = credits_;
+        DELAY = withdrawalDelay_;
+        DEBT_LIMIT = debtLimit_;
+        RESERVE = reserve_;
+        for (uint32 account = 1; account <= LAST_SYSTEM_ACCOUNT; ++account) {
+            _words[account] = AccountWord.pack(address(0), 0, AccountStatus.System, 0);
+        }
+    }
+
+    // ----------------------------------------------------------------------------------------------------- accounts
+
+    /// @inheritdoc ILedger
+    function openAccount(address owner, uint8 zone, uint8 capacityKw)
+        external
+        restricted
+        whenNotPaused
+        returns (uint32 account)
+    {
+        if (owner == address(0) || owner == address(this)) revert LedgerInvalidOwner(owner);
+        if (_accountOf[owner] != 0) revert LedgerOwnerHasAccount(owner, _accountOf[owner]);
+        if (zone >= ZONES) revert LedgerInvalidZone(zone);
+        account = ++_lastAccount;
+        _accountOf[owner] = account;
+        _words[account] = AccountWord.pack(owner, zone, AccountStatus.Active, capacityKw);
+        emit AccountOpened(account, owner, zone, capacityKw);
+    }
+
+    /// @inheritdoc ILedger
+    function setAccount(uint32 account, uint8 zone, AccountStatus status, uint8 capacityKw) external restricted {
+        uint256 word = _participant(account);
+        if (zone >= ZONES) revert LedgerInvalidZone(zone);
+        if (status != AccountStatus.Active && status != AccountStatus.Suspended) revert LedgerInvalidStatus(status);
+        _words[account] = word.withZone(zone).withStatus(status).withCapacityKw(capacityKw);
+        emit AccountSet(account, zone, status, capacityKw);
+    }
+
+    /// @inheritdoc ILedger
+    function setSystemOwner(uint32 account, address owner) external restricted {
+        uint256 word = _existing(account);
+        if (word.status() != AccountStatus.System) revert LedgerWrongKindOfAccount(account, word.status());
+        if (account == ESCROW_ACCOUNT || account == STAKES_ACCOUNT) revert LedgerAccountWithoutOwner(account);
+        if (owner == address(0) || owner == address(this)) revert LedgerInvalidOwner(owner);
+        _words[account] = word.withOwner(owner);
+        emit SystemOwnerSet(account, owner);
+    }
+
+    /// @inheritdoc ILedger
+    function setReputationClasses(bytes calldata classes) external restricted {
+        if (classes.length % CLASS_BYTES != 0) revert LedgerMalformedList(classes.length, CLASS_BYTES);
+        for (uint256 offset = 0; offset < classes.length; offset += CLASS_BYTES) {
+            uint32 account = uint32(bytes4(classes[offset:offset + ACCOUNT_BYTES]));
+            _words[account] = _participant(account).withReputationClass(uint8(classes[offset + ACCOUNT_BYTES]));
+        }
+        emit ReputationClassesSet(classes);
+    }
+
+    // --------------------------------------------------------------------------------------- cash of the participant
+
+    /// @inheritdoc ILedger
+    function deposit(uint32 account, uint64 amount) external {
+        _deposit(account, amount);
+    }
+
+    /// @inheritdoc ILedger
+    function depositWithPermit(uint32 account, uint64 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s)
+        external
+    {
+        // Whoever saw the permit in the pool may have used it first: then the allowance is there and the deposit goes on.
+        try IERC20Permit(address(CREDITS)).permit(msg.sender, address(this), amount, deadline, v, r, s) {} catch {}
+        _deposit(account, amount);
+    }
+
+    /// @inheritdoc ILedger
+    function requestWithdrawal(uint32 account, uint64 amount) external {
+        _requireOwner(account);
+        if (amount == 0) revert LedgerZeroAmount();
+        _announce(account, amount);
+    }
+
+    /// @inheritdoc ILedger
+    function leaveMarket(uint32 account) external {
+        uint256 word = _requireOwner(account);
+        if (word.status() == AccountStatus.System) revert LedgerWrongKindOfAccount(account, AccountStatus.System);
+        _words[account] = word.withStatus(AccountStatus.Suspended);
+        emit AccountSet(account, word.zone(), AccountStatus.Suspended, word.capacityKw());
+        _announce(account, type(uint64).max);
+    }
+
+    /// @inheritdoc ILedger
+    function withdraw(uint32 account) external returns (uint64 amount) {
+        Withdrawal memory announced = _withdrawals[account];
+        if (announced.availableAt == 0) revert LedgerNoWithdrawal(account);
+        if (block.timestamp < announced.availableAt) {
+            revert LedgerWithdrawalTooEarly(account, block.timestamp, announced.availableAt);
+        }
+        uint256 word = _words[account];
+        uint64 kept = _kept(account, word);
+        amount = _free(word.cash(), kept);
+        if (amount == 0) revert LedgerNothingToWithdraw(account, word.cash(), kept);
+        if (amount > announced.amount) amount = announced.amount;
+
+        delete _withdrawals[account];
+        // amount <= cash, so the difference is a cash amount again
+        _words[account] = word.withCash(word.cash() - int64(amount));
+        emit Withdrawn(account, word.owner(), amount);
+
+        CREDITS.safeTransfer(word.owner(), amount);
+    }
+
+    // ---------------------------------------------------------------------------------------------------- movements
+
+    /// @inheritdoc ILedger
+    function move(uint256[] calldata entries) external restricted {
+        int256 sum = 0;
+        for (uint256 i = 0; i < entries.length;) {
+            uint256 entry = entries[i];
+            // the lower 64 bits of an entry are the delta
+            int256 delta = int64(uint64(entry));
+            uint256 account = entry >> 64;
+            uint256 word = _load(account);
+            int256 cash = word.cash();
+            // two int64 cannot leave int256, nor can the sum of any calldata's worth of them; the index ends at the length
+            unchecked {
+                int256 changed = cash + delta;
+                if (delta < 0) {
+                    if (changed < 0) {
+                        revert LedgerInsufficientCash(uint32(account), int64(cash), uint64(uint256(-delta)));
+                    }
+                } else {
+                    if (changed > type(int64).max) {
+                        revert LedgerCashOverflow(uint32(account), int64(cash), int64(delta));
+                    }
+                    if (cash < 0) _trackDebt(word, cash, changed);
+                }
+                _store(account, word, changed);
+                sum += delta;
+                ++i;
+            }
+        }
+        if (sum != 0) revert LedgerUnbalanced(sum);
+        _emitMoved(entries);
+    }
+
+    /// @inheritdoc ILedger
+    function settle(uint256[] calldata entries) external restricted {
+        // one more than given: what the retailer carries
+        uint256[] memory effective = new uint256[](entries.length + 1);
+        int256 sum = 0;
+        int256 carried = 0;
+        for (uint256 i = 0; i < entries.length;) {
+            uint256 entry = entries[i];
+            // the lower 64 bits of an entry are the delta
+            int256 delta = int64(uint64(entry));
+            int256 effect = _settleOne(entry >> 64, delta);
+            effective[i] = (entry >> 64 << 64) | uint64(int64(effect));
+            // sums of int64 as in `move`
+            unchecked {
+                carried += delta - effect;
+                sum += delta;
+                ++i;
+            }
+        }
+        if (sum != 0) revert LedgerUnbalanced(sum);
+        if (carried == 0) {
+            // the list was made one too long; this takes the empty entry off its end
+            assembly ("memory-safe") {
+                mstore(effective, sub(mload(effective), 1))
+            }
+        } else {
+            _requireInt64(RETAILER_ACCOUNT, 0, carried);
+            _settleOne(RETAILER_ACCOUNT, carried);
+            effective[entries.length] = (uint256(RETAILER_ACCOUNT) << 64) | uint64(int64(carried));
+        }
+        _emitMovedFromMemory(effective);
+    }
+
+    // -------------------------------------------------------------------------------------------------------- pause
+
+    /// @inheritdoc ILedger
+    function pause() external restricted {
+        _pause();
+    }
+
+    /// @inheritdoc ILedger
+    function unpause() external restricted {
+        _unpause();
+    }
+
+    // -------------------------------------------------------------------------------------------------------- views
+
+    /// @inheritdoc ILedger
+    function words(bytes calldata accounts) external view returns (uint256[] memory list) {
+        if (accounts.length % ACCOUNT_BYTES != 0) revert LedgerMalformedList(accounts.length, ACCOUNT_BYTES);
+        uint256 count = accounts.length / ACCOUNT_BYTES;
+        list = new uint256[](count);
+        // Reads `count` words of 4 bytes inside `accounts` and writes `count` words of the list allocated above; an
+        // account number is below 2^32, so every slot read lies in `_words`.
+        assembly ("memory-safe") {
+            let target := add(list, 0x20)
+            let source := accounts.offset
+            for { let end := add(target, shl(5, count)) } lt(target, end) { target := add(target, 0x20) } {
+                mstore(target, sload(add(_words.slot, shr(224, calldataload(source)))))
+                source := add(source, 4)
+            }
+        }
+    }
+
+    /// @inheritdoc ILedger
+    function wordOf(uint32 account) external view returns (uint256) {
+        return _words[account];
+    }
+
+    /// @inheritdoc ILedger
+    function cashOf(uint32 account) external view returns (int64) {
+        return _words[account].cash();
+    }
+
+    /// @inheritdoc ILedger
+    function accountOf(address owner) external view returns (uint32) {
+        return _accountOf[owner];
+    }
+
+    /// @inheritdoc ILedger
+    function withdrawalOf(uint32 account) external view returns (uint64 amount, uint64 availableAt) {
+        Withdrawal memory announced = _withdrawals[account];
+        return (announced.amount, announced.availableAt);
+    }
+
+    /// @inheritdoc ILedger
+    function lastAccount() external view returns (uint32) {
+        return _lastAccount;
+    }
+
+    /// @inheritdoc ILedger
+    function totalDebt() external view returns (uint64) {
+        return _totalDebt;
+    }
+
+    /// @inheritdoc ILedger
+    function withdrawalDelay() external view returns (uint64) {
+        return DELAY;
+    }
+
+    /// @inheritdoc ILedger
+    function debtLimit() external view returns (uint64) {
+        return DEBT_LIMIT;
+    }
+
+    /// @inheritdoc ILedger
+    function reserve() external view returns (uint64) {
+        return RESERVE;
+    }
+
+    /// @inheritdoc ILedger
+    function credits() external view returns (address) {
+        return address(CREDITS);
+    }
+
+    // ---------------------------------------------------------------------------------------- deposit and withdrawal
+
+    function _deposit(uint32 account, uint64 amount) private whenNotPaused {
+        uint256 word = _existing(account);
+        if (word.owner() == address(0)) revert LedgerAccountWithoutOwner(account);
+        if (amount == 0) revert LedgerZeroAmount();
+        int256 cash = word.cash();
+        int256 changed = cash + int256(uint256(amount));
+        if (changed > type(int64).max) {
+            // an amount above int64 shows as its largest value; the cash says the rest
+            revert LedgerCashOverflow(
+                account, int64(cash), amount > uint64(type(int64).max) ? type(int64).max : int64(amount)
+            );
+        }
+        if (cash < 0) _trackDebt(word, cash, changed);
+        _store(account, word, changed);
+        emit Deposited(account, msg.sender, amount);
+
+        CREDITS.safeTransferFrom(msg.sender, address(this), amount);
+    }
+
+    function _announce(uint32 account, uint64 amount) private {
+        uint64 availableAt = uint64(block.timestamp) + DELAY;
+        _withdrawals[account] = Withdrawal({amount: amount, availableAt: availableAt});
+        emit WithdrawalRequested(account, amount, availableAt);
+    }
+
+    /// @dev Returns what must stay in the account.
+    function _kept(uint32 account, uint256 word) private view returns (uint64) {
+        if (word.status() == AccountStatus.Active) return RESERVE;
+        return account == RETAILER_ACCOUNT ? _totalDebt : 0;
+    }
+
+    /// @dev Returns what of `cash` is above `kept`, or 0.
+    function _free(int64 cash, uint64 kept) private pure returns (uint64) {
+        // a positive int64 is a uint64
+        return cash > 0 && uint64(cash) > kept ? uint64(cash) - kept : 0;
+    }
+
+    // ---------------------------------------------------------------------------------------- movements, one by one
+
+    /// @dev Applies a delta with the rules of `settle` and returns how much of it took effect.
+    function _settleOne(uint256 account, int256 delta) private returns (int256 effect) {
+        uint256 word = _load(account);
+        int256 cash = word.cash();
+        int256 changed = cash + delta;
+        if (delta < 0) {
+            if (word.status() == AccountStatus.System) {
+                if (changed < 0 && account != RETAILER_ACCOUNT) {
+                    // a delta is an int64, and below zero here
+                    revert LedgerInsufficientCash(uint32(account), int64(cash), uint64(uint256(-delta)));
+                }
+            } else {
+                changed = _notBelowDebtLimit(cash, changed);
+            }
+        }
+        _requireInt64(account, cash, changed - cash);
+        if (cash < 0 || changed < 0) _trackDebt(word, cash, changed);
+        _store(account, word, changed);
+        return changed - cash;
+    }
+
+    /// @dev Returns `changed`, or the debt limit if a debit would go below it, or `cash` if that is below it already.
+    function _notBelowDebtLimit(int256 cash, int256 changed) private view returns (int256) {
+        int256 floor = -int256(uint256(DEBT_LIMIT));
+        if (changed >= floor) return changed;
+        return cash < floor ? cash : floor;
+    }
+
+    /// @dev Keeps the sum of the participants' debts; a system account's is not in it.
+    function _trackDebt(uint256 word, int256 cash, int256 changed) private {
+        if (word.status() == AccountStatus.System) return;
+        int256 before = cash < 0 ? -cash : int256(0);
+        int256 later = changed < 0 ? -changed : int256(0);
+        // a sum of debts is never below zero; each is at most the debt limit, and there are less than 2^32 of them
+        _totalDebt = uint64(uint256(int256(uint256(_totalDebt)) + later - before));
+    }
+
+    function _requireInt64(uint256 account, int256 cash, int256 delta) private pure {
+        int256 changed = cash + delta;
+        if (changed > type(int64).max || changed < type(int64).min) {
+            // callers hand in the number of an existing account, the cash of a word and the delta of an entry
+            revert LedgerCashOverflow(uint32(account), int64(cash), int64(delta));
+        }
+    }
+
+    /// @dev Returns the word of an existing account; `account` may be any number.
+    function _load(uint256 account) private view returns (uint256 word) {
+        // a number above 32 bits is cut in the error: it is nobody's account
+        if (account > type(uint32).max) revert LedgerUnknownAccount(uint32(account));
+        // below 2^32, so the slot lies in `_words`
+        assembly ("memory-safe") {
+            word := sload(add(_words.slot, account))
+        }
+        if (word == 0) revert LedgerUnknownAccount(uint32(account));
+    }
+
+    /// @dev Writes `cash`, which must fit int64, into the word of an account that `_load` found.
+    function _store(uint256 account, uint256 word, int256 cash) private {
+        uint256 changed = word.withCash(int64(cash));
+        // as in `_load`
+        assembly ("memory-safe") {
+            sstore(add(_words.slot, account), changed)
+        }
+    }
+
+    function _emitMoved(uint256[] calldata entries) private {
+        bytes memory packed = new bytes(entries.length * 12 + 20);
+        // Every step writes an entry's lower 96 bits in 12 bytes and 20 bytes that the next step overwrites; the last
+        // 20 were allocated for that and are cut off.
+        assembly ("memory-safe") {
+            let target := add(packed, 0x20)
+            let source := entries.offset
+            for { let end := add(source, shl(5, entries.length)) } lt(source, end) { source := add(source, 0x20) } {
+                mstore(target, shl(160, calldataload(source)))
+                target := add(target, 12)
+            }
+            mstore(packed, sub(mload(packed), 20))
+        }
+        emit Moved(packed);
+    }
+
+    function _emitMovedFromMemory(uint256[] memory entries) private {
+        bytes memory packed = new bytes(entries.length * 12 + 20);
+        // as in `_emitMoved`
+        assembly ("memory-safe") {
+            let target := add(packed, 0x20)
+            let source := add(entries, 0x20)
+            for { let end := add(source, shl(5, mload(entries))) } lt(source, end) { source := add(source, 0x20) } {
+                mstore(target, shl(160, mload(source)))
+                target := add(target, 12)
+            }
+            mstore(packed, sub(mload(packed), 20))
+        }
+        emit Moved(packed);
+    }
+
+    // ------------------------------------------------------------------------------------------------------- guards
+
+    function _existing(uint32 account) private view returns (uint256 word) {
+        word = _words[account];
+        if (word == 0) revert LedgerUnknownAccount(account);
+    }
+
+    function _participant(uint32 account) private view returns (uint256 word) {
+        word = _existing(account);
+        if (word.status() == AccountStatus.System) revert LedgerWrongKindOfAccount(account, AccountStatus.System);
+    }
+
+    function _requireOwner(uint32 account) private view returns (uint256 word) {
+        word = _existing(account);
+        if (word.owner() != msg.sender) revert LedgerNotOwner(account, msg.sender, word.owner());
+    }
+}
