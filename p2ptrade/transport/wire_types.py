@@ -76,10 +76,8 @@ I32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 PositiveU32 = Annotated[int, Field(ge=1, le=U32_MAX)]
 Bytes16 = Annotated[bytes, _hex(16)]
 Bytes32 = Annotated[bytes, _hex(32)]
-CompactSignature = Annotated[bytes, _hex(64)]
-"""`r ‖ yParityAndS` (EIP-2098); the form in which books carry signatures."""
-Signature = Annotated[bytes, _hex(65)]
-"""`r ‖ s ‖ v` with v of 27 or 28; the form in which reports, verdicts, readings and receipts carry signatures."""
+Signature = Annotated[bytes, _hex(64)]
+"""`r ‖ yParityAndS` (EIP-2098), the one form in which signatures are written down here."""
 PageBytes = Annotated[bytes, _hex(0, PAGE_BYTES_MAX)]
 GridBytes = Annotated[bytes, _hex(21, 21 + 32 * 9)]
 Address = Annotated[

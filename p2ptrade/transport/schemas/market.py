@@ -14,7 +14,6 @@ from p2ptrade.transport.wire_types import (
     Address,
     Bytes16,
     Bytes32,
-    CompactSignature,
     GridBytes,
     PageBytes,
     PositiveU32,
@@ -28,11 +27,14 @@ PAGES_MAX = 64
 
 
 class SealMessage(WireModel):
-    """A sealed order: the EIP-712 digest of the order and its owner's signature over it, nothing readable."""
+    """A sealed order: the hash of its terms and the owner's signature over the order's digest, nothing readable.
+
+    The digest follows from slot, account and terms, so that a seal of one slot cannot be passed off as another's.
+    """
 
     account: U32
-    digest: Bytes32
-    signature: CompactSignature
+    terms_hash: Bytes32
+    signature: Signature
 
 
 class SealsMessage(WireModel):

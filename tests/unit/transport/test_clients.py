@@ -11,7 +11,7 @@ from p2ptrade.transport.clients import OracleClient, RelayClient
 from p2ptrade.transport.schemas.market import SealMessage, SealsMessage
 
 SLOT = SlotNumber(7)
-SEALS = SealsMessage(seals=(SealMessage(account=16, digest=b"d" * 32, signature=b"s" * 64),))
+SEALS = SealsMessage(seals=(SealMessage(account=16, terms_hash=b"d" * 32, signature=b"s" * 64),))
 INFO = {"chain_id": 7, "auction": "0x" + "ab" * 20, "relay": "0x" + "cd" * 20}
 
 

@@ -36,14 +36,14 @@ def post(client: TestClient, body: str, media_type: str = "application/json"):  
 
 
 def test_a_body_with_mistakes_names_each_place_by_json_pointer(client: TestClient) -> None:
-    answer = post(client, '{"seals": [{"account": true, "digest": "0x00", "signature": "x"}]}')
+    answer = post(client, '{"seals": [{"account": true, "terms_hash": "0x00", "signature": "x"}]}')
 
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["type"] == "urn:p2ptrade:problem:bad-input"
     assert [error["pointer"] for error in answer.json()["errors"]][:3] == [
         "/seals/0/account",
-        "/seals/0/digest",
+        "/seals/0/terms_hash",
         "/seals/0/signature",
     ]
 

@@ -13,7 +13,7 @@ SIGNATURE = "0x" + "22" * 64
 
 
 def seal(**changes: object) -> str:
-    return json.dumps({"account": 16, "digest": DIGEST, "signature": SIGNATURE} | changes)
+    return json.dumps({"account": 16, "terms_hash": DIGEST, "signature": SIGNATURE} | changes)
 
 
 @pytest.mark.parametrize("number", [False, True, 1.0, "5", None, -1, 2**32, [16]])
@@ -35,7 +35,7 @@ def test_a_number_that_json_does_not_have_or_that_is_too_large_is_refused(text: 
 )
 def test_bytes_of_another_length_or_alphabet_are_refused(digest: object) -> None:
     with pytest.raises(ValidationError):
-        SealMessage.model_validate_json(seal(digest=digest))
+        SealMessage.model_validate_json(seal(terms_hash=digest))
 
 
 def test_an_unknown_key_is_refused() -> None:
@@ -47,7 +47,7 @@ def test_a_message_survives_the_way_over_the_wire() -> None:
     message = SealsMessage.model_validate_json(f'{{"seals": [{seal()}]}}')
 
     assert SealsMessage.model_validate_json(message.model_dump_json()) == message
-    assert message.seals[0].digest == bytes.fromhex("11" * 32)
+    assert message.seals[0].terms_hash == bytes.fromhex("11" * 32)
 
 
 def test_the_text_form_of_an_opening_shows_neither_steps_nor_salt() -> None:
