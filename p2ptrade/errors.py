@@ -5,7 +5,8 @@ we cannot answer. Each class knows two things about itself: the exit code that a
 may help (`transient`), which is all that a daemon's one handler needs to know.
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class P2PTradeError(Exception):
@@ -69,9 +70,14 @@ class WrongChainError(ChainError):
 
 
 class TransactionRevertedError(ChainError):
-    """A transaction was mined and reverted, or would revert; the text names the contract's custom error."""
+    """A transaction was mined and reverted, or would revert; `error_name` is the contract's custom error."""
 
     problem_type = "reverted"
+
+    def __init__(self, message: str, *, error_name: str = "", values: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.error_name = error_name
+        self.values: Mapping[str, Any] = values or {}
 
 
 class PeerUnreachableError(P2PTradeError):

@@ -1,0 +1,31 @@
+"""What a development chain can do beyond a real one: blocks on demand, time travel, snapshots, reorganisations."""
+
+from p2ptrade.chain.client import ChainClient
+
+
+class DevChain:
+    """The development methods of anvil and, where not said otherwise, Ganache."""
+
+    def __init__(self, client: ChainClient) -> None:
+        """Wrap a client of anvil or Ganache."""
+        self._rpc = client.rpc
+
+    def mine(self, *, at_s: int | None = None) -> None:
+        """Make one block, with time stamp `at_s` if given."""
+        self._rpc.call("evm_mine", *([] if at_s is None else [at_s]))
+
+    def snapshot(self) -> str:
+        """Return a handle of the present state."""
+        return str(self._rpc.call("evm_snapshot"))
+
+    def revert(self, snapshot: str) -> None:
+        """Go back to a snapshot, which is used up by it."""
+        self._rpc.call("evm_revert", snapshot)
+
+    def reorganise(self, depth: int) -> None:
+        """Replace the last `depth` blocks by empty ones (anvil only)."""
+        self._rpc.call("anvil_reorg", depth, [])
+
+    def set_balance(self, address: str, wei: int) -> None:
+        """Give `address` that many wei (anvil only)."""
+        self._rpc.call("anvil_setBalance", address, hex(wei))
