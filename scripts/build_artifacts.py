@@ -17,17 +17,12 @@ FOLDER = ROOT / "p2ptrade" / "chain" / "artifacts"
 def main() -> int:
     """Compile, compare or write, and print the size of each contract."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; fail if an artifact is out of date"
-    )
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if an artifact is out of date")
     check = parser.parse_args().check
     artifacts = compiler.compile_contracts(ROOT, compiler.project_sources(ROOT))
     for name, artifact in sorted(artifacts.items()):
         print(f"{name:<24} {artifact.deployed_size:>6} of {compiler.CODE_SIZE_LIMIT} bytes")
-    faults = [
-        f"{big.contract_name} is larger than a chain accepts"
-        for big in compiler.too_large(artifacts.values())
-    ]
+    faults = [f"{big.contract_name} is larger than a chain accepts" for big in compiler.too_large(artifacts.values())]
     if check:
         faults += [f"{fault}; run `make artifacts`" for fault in compiler.differences(artifacts, FOLDER)]
     else:

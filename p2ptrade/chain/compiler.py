@@ -143,9 +143,7 @@ def _standard_json(root: Path, paths: Sequence[str], solc: Path) -> dict[str, An
             "viaIR": VIA_IR,
             "evmVersion": EVM_VERSION,
             "metadata": {"bytecodeHash": "none", "appendCBOR": False},
-            "outputSelection": {
-                "*": {"*": ["abi", "metadata", "evm.bytecode.object", "evm.deployedBytecode.object"]}
-            },
+            "outputSelection": {"*": {"*": ["abi", "metadata", "evm.bytecode.object", "evm.deployedBytecode.object"]}},
         },
     }
     try:

@@ -27,6 +27,12 @@ contract SupportTest is Test {
         assertLe(bounded, max);
     }
 
+    function check_bound_leaves_what_is_inside(uint256 x, uint256 min, uint256 max) public pure {
+        vm.assume(min <= x && x <= max);
+
+        assertEq(bound(x, min, max), x);
+    }
+
     function test_bound_reaches_both_ends() public pure {
         assertEq(bound(uint256(0), 5, 9), 5);
         assertEq(bound(type(uint256).max, 5, 9), 9);
