@@ -1,0 +1,1 @@
+"""A participant's own tools: keys, sealed orders and their openings, automatic bidding, bills and proofs."""
