@@ -30,9 +30,9 @@ interface ISettlement {
         uint64 indexed slot,
         uint64 deliveredWh,
         uint64 mintedWh,
-        uint64 networkChargeMicro,
-        uint64 marketFeeMicro,
-        int64 congestionRentMicro
+        uint64 networkMicro,
+        uint64 feeMicro,
+        uint64 rentMicro
     );
 
     /// @notice A correction was settled by compensating entries.
@@ -74,7 +74,7 @@ interface ISettlement {
     /// @notice A page is empty, ends inside a record, or its accounts do not strictly rise.
     error SettlementMalformedPage(uint256 offset);
 
-    /// @notice The pages hold more than the report announced, or other data.
+    /// @notice The page is not the next one of the report.
     error SettlementDataMismatch(bytes32 dataHash, bytes32 announced);
 
     /// @notice The positions in the pages are not those of the clearing.
@@ -107,7 +107,9 @@ interface ISettlement {
     function submitReport(Report calldata report, bytes[] calldata signatures) external;
 
     /// @notice Settle the next page of the submitted report of version 1. Anyone may send it.
-    function settlePage(Report calldata report, bytes calldata page) external;
+    /// @param page The page.
+    /// @param later Hashes of the pages that are still to come, in order; they prove the page before it moves anything.
+    function settlePage(Report calldata report, bytes calldata page, bytes32[] calldata later) external;
 
     /// @notice Settle a submitted correction: each account pays or receives the difference.
     /// @param report The correcting report, whose data is the single page `corrections`.
@@ -141,11 +143,11 @@ interface ISettlement {
     /// @notice What is known of the settlement of a slot.
     function settlementOf(uint64 slot) external view returns (SlotSettlement memory);
 
-    /// @notice Whether a page was settled, so that a slot can no longer lapse.
-    function hasBegun(uint64 slot) external view returns (bool);
-
-    /// @notice EIP-712 digest of the newest report submitted for a slot, 0 if none.
+    /// @notice EIP-712 digest of the report of version 1 of a slot, 0 if none was submitted.
     function reportDigestOf(uint64 slot) external view returns (bytes32);
+
+    /// @notice EIP-712 digest of the newest correcting report submitted for a slot, 0 if there was none.
+    function correctionDigestOf(uint64 slot) external view returns (bytes32);
 
     /// @notice EIP-712 digest of a report.
     function digestOf(Report calldata report) external view returns (bytes32);
