@@ -1,0 +1,78 @@
+"""The right to be the only writer: held by the operating system for a process, so it ends when the process does.
+
+For SQLite it is a locked file beside the database, for PostgreSQL an advisory lock of a connection of its own. A
+process that is stopped (not dead) keeps its lease; nobody else can take its place and write past it.
+"""
+
+import fcntl
+import hashlib
+import os
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import Connection, Engine, text
+
+from p2ptrade.errors import ConfigError
+
+
+class Lease(Protocol):
+    """A right that somebody holds."""
+
+    def close(self) -> None:
+        """Give it up."""
+        ...
+
+
+class FileLease:
+    """A locked file; the lock goes with the process, the file stays."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        """Lock `path`.
+
+        Raises:
+            ConfigError: another process has locked it.
+        """
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._descriptor)
+            raise _taken(what) from None
+
+    def close(self) -> None:
+        """Unlock the file."""
+        os.close(self._descriptor)
+
+
+class AdvisoryLease:
+    """An advisory lock of PostgreSQL, held by a connection of its own."""
+
+    def __init__(self, connection: Connection, what: str) -> None:
+        """Take the lock.
+
+        Raises:
+            ConfigError: another connection has it.
+        """
+        number = int.from_bytes(hashlib.sha256(what.encode()).digest()[:8], "big", signed=True)
+        if not connection.execute(text("SELECT pg_try_advisory_lock(:number)"), {"number": number}).scalar():
+            connection.close()
+            raise _taken(what)
+        self._connection = connection
+
+    def close(self) -> None:
+        """Give the lock up with the connection."""
+        self._connection.close()
+
+
+def lease_for(engine: Engine, what: str) -> Lease:
+    """Return the lease for `what` that fits the database."""
+    if engine.dialect.name == "postgresql":
+        return AdvisoryLease(engine.connect(), what)
+    database = engine.url.database
+    if engine.dialect.name != "sqlite" or not database:
+        raise ConfigError("only a SQLite file or PostgreSQL can guard a sole writer: use one of them")
+    return FileLease(Path(f"{database}.{what}.lock"), what)
+
+
+def _taken(what: str) -> ConfigError:
+    return ConfigError(f"another process already has {what} in this database: stop it, or use another state folder")

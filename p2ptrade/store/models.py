@@ -1,0 +1,6 @@
+"""All tables in one place, for migrations and for the test that compares them with the migrations."""
+
+from p2ptrade.store.database import Base
+from p2ptrade.store.outbox import OutboxRow
+
+__all__ = ["Base", "OutboxRow"]
