@@ -5,10 +5,9 @@ BIN := .venv/bin
 STAMPS := .cache/stamps
 SOLC := .cache/solcx/solc-v0.8.37
 SOURCES := p2ptrade scripts tests
-PIP := pip install --quiet --disable-pip-version-check --no-input
+PIP := pip install --quiet --no-compile --disable-pip-version-check --no-input
 ARGS ?=
 WORKERS ?= 2
-export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check test test-slow soak forge-test prove artifacts format lock clean distclean
