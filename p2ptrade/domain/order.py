@@ -77,8 +77,8 @@ class Order:
         prices = [step.limit_price_micro_per_kwh for step in self.steps]
         best_first = pairwise(prices if self.side is Side.OFFER else reversed(prices))
         if not all(better < worse for better, worse in best_first):
-            direction = "rise" if self.side is Side.OFFER else "fall"
-            raise InputError(f"the limit prices of the steps of a {self.side.word} must {direction} strictly")
+            rule = "an offer must rise" if self.side is Side.OFFER else "a bid must fall"
+            raise InputError(f"the limit prices of the steps of {rule} strictly")
 
     @classmethod
     def from_steps(cls, account: AccountId, zone: ZoneId, side: Side, steps: Iterable[Step]) -> Self:
