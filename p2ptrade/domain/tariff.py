@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from p2ptrade.domain.grid_data import Charges
 from p2ptrade.domain.units import PPM, U32_MAX, EnergyWh, EpochSeconds, PriceMicroPerKwh, SharePpm
 from p2ptrade.errors import InputError
 
@@ -68,30 +69,6 @@ class TimeOfUse:
         """Return the price at a local time."""
         schedule = self.weekend if local.weekday() >= SATURDAY else self.workdays
         return schedule.at(local.hour * 60 + local.minute)
-
-
-@dataclass(frozen=True, slots=True)
-class Charges:
-    """The parts of a trade's network charge, P_T = C1 + C2 + C3, and the market fee, per kWh, paid by the buyer."""
-
-    c1_operation: PriceMicroPerKwh
-    c2_congestion: PriceMicroPerKwh
-    c3_ancillary: PriceMicroPerKwh
-    fee: PriceMicroPerKwh
-
-    def __post_init__(self) -> None:
-        for name in ("c1_operation", "c2_congestion", "c3_ancillary", "fee"):
-            _check_u32(getattr(self, name), name)
-
-    @property
-    def network(self) -> PriceMicroPerKwh:
-        """Return P_T, the network charge per kWh."""
-        return PriceMicroPerKwh(self.c1_operation + self.c2_congestion + self.c3_ancillary)
-
-    @property
-    def total(self) -> PriceMicroPerKwh:
-        """Return all that a buyer pays per kWh on top of the price."""
-        return PriceMicroPerKwh(self.network + self.fee)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +134,10 @@ def parse_tariff(text: str) -> Tariff:
         retail=_time_of_use(table.take("retail", list), "/retail"),
         feed_in=_time_of_use(table.take("feed_in", list), "/feed_in"),
         charges=Charges(
-            c1_operation=charges.price("c1_operation_micro_per_kwh"),
-            c2_congestion=charges.price("c2_congestion_micro_per_kwh"),
-            c3_ancillary=charges.price("c3_ancillary_micro_per_kwh"),
-            fee=charges.price("fee_micro_per_kwh"),
+            c1_micro_per_kwh=charges.price("c1_operation_micro_per_kwh"),
+            c2_micro_per_kwh=charges.price("c2_congestion_micro_per_kwh"),
+            c3_micro_per_kwh=charges.price("c3_ancillary_micro_per_kwh"),
+            fee_micro_per_kwh=charges.price("fee_micro_per_kwh"),
         ),
         deviation=Deviation(
             penalty=deviation.price("penalty_micro_per_kwh"),
@@ -189,7 +166,12 @@ class _Table:
         return value
 
     def price(self, key: str) -> PriceMicroPerKwh:
-        return PriceMicroPerKwh(self.take(key, int))
+        price = self.take(key, int)
+        if not 0 <= price <= U32_MAX:
+            raise InputError(
+                f"a price must lie between 0 and {U32_MAX}, not at {price}", pointer=f"{self._pointer}/{key}"
+            )
+        return PriceMicroPerKwh(price)
 
     def table(self, key: str) -> _Table:
         return _Table(self.take(key, dict), f"{self._pointer}/{key}")

@@ -76,7 +76,9 @@ def _source(net: Any, default_rating_a: float | None) -> tuple[int, float, float
     if len(transformers) == 0:
         return bus, float(net.bus.vn_kv.at[bus]), voltage_pu, None
     if len(transformers) != 1 or int(transformers.hv_bus.iloc[0]) != bus:
-        raise InputError("only one transformer, directly at the external grid, can be taken over; select its area first")
+        raise InputError(
+            "only one transformer, directly at the external grid, can be taken over; select its area first"
+        )
     row = transformers.iloc[0]
     steps = 0.0 if math.isnan(row.tap_pos) else (row.tap_pos - row.tap_neutral) * row.tap_step_percent / 100
     ratio_hv = 1 + (steps if row.tap_side == "hv" else 0)
@@ -153,7 +155,9 @@ def _reachable(net: Any, source: int, lines: list[int], transformer: dict[str, A
             if neighbour not in reached:
                 reached.add(neighbour)
                 order.append(neighbour)
-    missing = [bus_name(net, int(bus)) for bus in net.bus.index if int(bus) not in reached and net.bus.in_service.at[bus]]
+    missing = [
+        bus_name(net, int(bus)) for bus in net.bus.index if int(bus) not in reached and net.bus.in_service.at[bus]
+    ]
     if missing:
         raise InputError(f"{len(missing)} buses are islands, the first is {missing[0]}")
     return [int(bus) for bus in net.bus.index if int(bus) in reached]

@@ -138,7 +138,9 @@ def _week(net: Any, buses: list[int], monday: datetime) -> Week:
 
     def generation(bus: int) -> np.ndarray[Any, Any]:
         rows = net.sgen[net.sgen.bus == bus].itertuples()
-        power_mw = sum((row.p_mw * renewables[row.profile].to_numpy()[span] for row in rows), start=np.zeros(DAYS * SLOTS_PER_DAY))
+        power_mw = sum(
+            (row.p_mw * renewables[row.profile].to_numpy()[span] for row in rows), start=np.zeros(DAYS * SLOTS_PER_DAY)
+        )
         return _whole_wh(power_mw)
 
     return Week(

@@ -1,0 +1,57 @@
+"""The electricity network: its model, power flow, zones and limits, and the grid operator's decision on a slot.
+
+The whole of it in five calls, all pure but the two that load a file; energy is integer Wh per slot of 900 s, positive
+where it is fed into the grid; inside, power is float W.
+
+    network = load_network("simbench-lv-rural3")       # or a path; its hash: topology_hash(network)
+    homes = load_homes("simbench-lv-rural3")           # homes[i] is behind network.connections[i]
+    plan = propose_zones(network)                      # plan.connection_zone[i] is the zone of connection i
+    zones = zone_limits(network, plan, forecast)       # ZoneLimits for GridData(zones, charges)
+    decision = decide(network, plan, SlotSchedule(...), grid, round_number=1)
+
+`decide` says `APPROVED` (sign `decision.envelope_root`, zero if nobody is cut), `ANOTHER_ROUND` (clear again with
+`decision.grid`, then decide with `round_number + 1`), or `REFUSED` (do not sign; the slot lapses). Envelopes hold in
+every case: `envelope_proofs` gives each account its proof. `check_injections` is the bare AC verdict of one schedule.
+"""
+
+from p2ptrade.grid.decision import DEFAULT_RULES, Cut, GridDecision, Outcome, Rules, SlotSchedule, decide
+from p2ptrade.grid.envelopes import Envelope, envelope_proofs, envelope_root
+from p2ptrade.grid.limits import Forecast, zone_limits
+from p2ptrade.grid.merkle import verify_proof
+from p2ptrade.grid.network import Connection, Network
+from p2ptrade.grid.network_file import load_network, topology_hash
+from p2ptrade.grid.profiles import Home, HomeProfiles, Week, load_homes
+from p2ptrade.grid.tariffs import load_tariff
+from p2ptrade.grid.verdict import Verdict, Violation, check_injections
+from p2ptrade.grid.zones import ZonePlan, propose_zones, zones_from_cuts
+
+__all__ = [
+    "DEFAULT_RULES",
+    "Connection",
+    "Cut",
+    "Envelope",
+    "Forecast",
+    "GridDecision",
+    "Home",
+    "HomeProfiles",
+    "Network",
+    "Outcome",
+    "Rules",
+    "SlotSchedule",
+    "Verdict",
+    "Violation",
+    "Week",
+    "ZonePlan",
+    "check_injections",
+    "decide",
+    "envelope_proofs",
+    "envelope_root",
+    "load_homes",
+    "load_network",
+    "load_tariff",
+    "propose_zones",
+    "topology_hash",
+    "verify_proof",
+    "zone_limits",
+    "zones_from_cuts",
+]
