@@ -24,12 +24,13 @@ LATEST: Final = "latest"
 
 @dataclass(frozen=True, slots=True)
 class BlockHead:
-    """One block: its number, hash and time stamp in epoch seconds."""
+    """One block: its number, hash, time stamp in epoch seconds, and what gas costs in it at least."""
 
     number: int
     hash: bytes
     time_s: int
     gas_limit: int
+    base_fee_wei: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,11 @@ class ChainClient:
         if found is None:
             raise ChainUnreachableError(f"the node at {self.rpc.url} does not have block {block} yet: it lags behind")
         return BlockHead(
-            _number(found["number"]), _bytes(found["hash"]), _number(found["timestamp"]), _number(found["gasLimit"])
+            _number(found["number"]),
+            _bytes(found["hash"]),
+            _number(found["timestamp"]),
+            _number(found["gasLimit"]),
+            _number(found.get("baseFeePerGas", "0x0")),
         )
 
     def now_s(self) -> int:

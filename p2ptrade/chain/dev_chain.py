@@ -1,6 +1,7 @@
 """What a development chain can do beyond a real one: blocks on demand, time travel, snapshots, reorganisations."""
 
 from p2ptrade.chain.client import ChainClient
+from p2ptrade.chain.rpc import RpcError
 
 
 class DevChain:
@@ -27,5 +28,8 @@ class DevChain:
         self._rpc.call("anvil_reorg", depth, [])
 
     def set_balance(self, address: str, wei: int) -> None:
-        """Give `address` that many wei (anvil only)."""
-        self._rpc.call("anvil_setBalance", address, hex(wei))
+        """Give `address` that many wei, for chains on which gas costs something."""
+        try:
+            self._rpc.call("anvil_setBalance", address, hex(wei))
+        except RpcError:
+            self._rpc.call("evm_setAccountBalance", address, hex(wei))

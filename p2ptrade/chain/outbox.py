@@ -27,6 +27,8 @@ from p2ptrade.errors import ChainUnreachableError, RefusedError, TransactionReve
 # What nodes say to a transaction that they have already, in their pool or in a block.
 _HAD_ALREADY: Final = ("already known", "already imported", "already exists", "nonce too low", "known transaction")
 _GAS_MARGIN_PERCENT: Final = 130
+# Our own chains charge nothing; where there is a base fee, the price holds through six full blocks.
+_BASE_FEE_MARGIN: Final = 2
 # Nodes take a replacement only if it pays at least a tenth more.
 _REPLACEMENT_PERCENT: Final = 113
 
@@ -131,10 +133,12 @@ class Outbox:
             present = self.find(intent)
             if present is not None and not (present.state is OutgoingState.FINAL and present.succeeded is False):
                 return present
+            head = self._client.head()
             if gas_limit is None:
-                gas_limit = self._estimate(to, data)
-            entry = self._signed(intent, to, data, self._free_nonce(), gas_limit, gas_price_wei=0)
-            return self._store_and_send(entry)
+                needed = self._client.estimate_gas(self.sender, to, data)
+                gas_limit = min(needed * _GAS_MARGIN_PERCENT // 100, head.gas_limit)
+            price = head.base_fee_wei * _BASE_FEE_MARGIN
+            return self._store_and_send(self._signed(intent, to, data, self._free_nonce(), gas_limit, price))
 
     def replace(self, intent: str) -> Outgoing:
         """Send an intent's waiting transaction again at a higher gas price, with the same nonce and effect.
@@ -150,7 +154,7 @@ class Outbox:
                 raise RefusedError(f"nothing waits for {intent}, so there is nothing to replace")
             terms = unsigned(waiting.raw)
             price = max(waiting.gas_price_wei + 1, waiting.gas_price_wei * _REPLACEMENT_PERCENT // 100)
-            again = self._signed(intent, terms.to, terms.data, waiting.nonce, terms.gas_limit, gas_price_wei=price)
+            again = self._signed(intent, terms.to, terms.data, waiting.nonce, terms.gas_limit, price)
             return self._store_and_send(again)
 
     def advance(self) -> list[Outgoing]:
@@ -189,10 +193,6 @@ class Outbox:
             self._sleep(every_s)
         raise ChainUnreachableError(f"the transaction for {intent} was not mined within {within_s:.0f} s")
 
-    def _estimate(self, to: ChecksumAddress | None, data: bytes) -> int:
-        needed = self._client.estimate_gas(self.sender, to, data)
-        return min(needed * _GAS_MARGIN_PERCENT // 100, self._client.head().gas_limit)
-
     def _free_nonce(self) -> int:
         """Return the next nonce: after all we have stored, and after all that the chain has seen of this key."""
         stored = self._store.next_nonce(self._client.chain_id, self.sender)
@@ -205,7 +205,6 @@ class Outbox:
         data: bytes,
         nonce: int,
         gas_limit: int,
-        *,
         gas_price_wei: int,
     ) -> Outgoing:
         terms = UnsignedTransaction(nonce, gas_price_wei, gas_limit, to, data)
