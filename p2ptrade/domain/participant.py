@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 from typing import Final, Self
 
 from eth_utils.address import to_checksum_address
@@ -81,7 +82,7 @@ def is_canonical(side: Side, steps: tuple[Step, ...]) -> bool:
     """Return whether steps are an order's canonical form: one to four, best first, not too much energy in all."""
     prices = [step.limit_price_micro_per_kwh for step in steps]
     best_first = prices if side is Side.OFFER else prices[::-1]
-    rising = all(earlier < later for earlier, later in zip(best_first, best_first[1:], strict=False))
+    rising = all(earlier < later for earlier, later in pairwise(best_first))
     energy_wh = sum(step.energy_wh for step in steps)
     return 1 <= len(steps) <= STEPS_MAX and rising and energy_wh <= ENERGY_IN_ORDER_MAX
 

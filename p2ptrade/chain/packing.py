@@ -1,0 +1,249 @@
+"""The packed bytes that the auction contract reads and writes, both ways: books, lists of seals, positions, voids.
+
+All integers are big-endian; the layout is that of `IDoubleAuction`. Pages are chained by a running hash,
+h_i = keccak256(h_(i-1) ‖ keccak256(page_i)) with h_0 = 0.
+"""
+
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from eth_hash.auto import keccak
+
+from p2ptrade.domain.order import Side, VoidReason
+from p2ptrade.domain.units import AccountId, AmountMicro
+from p2ptrade.errors import InputError
+
+PAGE_BYTES_MAX: Final = 128 * 1024
+HASH_BYTES: Final = 32
+SALT_BYTES: Final = 16
+SIGNATURE_BYTES: Final = 64
+
+_STEPS_MASK: Final = 0x07
+_SIDE_BIT: Final = 0x08
+_OWN_BIT: Final = 0x10
+_UNOPENED_BIT: Final = 0x20
+_SUPERSEDED_BIT: Final = 0x40
+
+_HEAD: Final = struct.Struct(">BI")
+_STEP: Final = struct.Struct(">II")
+_ENTRY: Final = struct.Struct(">I32s")
+_POSITION: Final = struct.Struct(">Ii7s7s")
+_VOID: Final = struct.Struct(">IB")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedRecord:
+    """An order in the clear: steps of (energy in Wh, limit price), whatever they are; an own seal has no signature."""
+
+    account: AccountId
+    side: Side
+    steps: tuple[tuple[int, int], ...]
+    salt: bytes
+    signature: bytes | None = None
+
+    def pack(self) -> bytes:
+        """Return the record's bytes."""
+        own = _OWN_BIT if self.signature is None else 0
+        kind = len(self.steps) | self.side * _SIDE_BIT | own
+        body = b"".join(_STEP.pack(*step) for step in self.steps)
+        return _HEAD.pack(kind, self.account) + body + self.salt + (self.signature or b"")
+
+
+@dataclass(frozen=True, slots=True)
+class UnopenedRecord:
+    """An order that nobody opened: `sealed` is the hash of its terms, or the whole digest of an own seal."""
+
+    account: AccountId
+    sealed: bytes
+    signature: bytes | None = None
+
+    def pack(self) -> bytes:
+        """Return the record's bytes."""
+        kind = _UNOPENED_BIT | (_OWN_BIT if self.signature is None else 0)
+        return _HEAD.pack(kind, self.account) + self.sealed + (self.signature or b"")
+
+
+@dataclass(frozen=True, slots=True)
+class SupersededRecord:
+    """A relayed seal, by its digest, that the own seal in the next record replaces."""
+
+    account: AccountId
+    digest: bytes
+
+    def pack(self) -> bytes:
+        """Return the record's bytes."""
+        return _HEAD.pack(_SUPERSEDED_BIT, self.account) + self.digest
+
+
+BookRecord = OpenedRecord | UnopenedRecord | SupersededRecord
+
+
+@dataclass(frozen=True, slots=True)
+class SealEntry:
+    """One entry of a list of seals."""
+
+    account: AccountId
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRecord:
+    """What an account traded (bought positive, Wh), what a slot never settled gives back, what settlement credits."""
+
+    account: AccountId
+    energy_wh: int
+    locked_micro: AmountMicro
+    release_micro: AmountMicro
+
+
+def pack_book(records: Iterable[BookRecord], page_bytes: int = PAGE_BYTES_MAX) -> list[bytes]:
+    """Return a book as pages of at most `page_bytes`; a superseded record stays with the own seal after it."""
+    pages: list[bytearray] = [bytearray()]
+    kept_together = b""
+    for record in records:
+        kept_together += record.pack()
+        if isinstance(record, SupersededRecord):
+            continue
+        if pages[-1] and len(pages[-1]) + len(kept_together) > page_bytes:
+            pages.append(bytearray())
+        pages[-1] += kept_together
+        kept_together = b""
+    return [bytes(page) for page in pages]
+
+
+def unpack_book(page: bytes) -> Iterator[BookRecord]:
+    """Return the records of a page.
+
+    Raises:
+        InputError: the page ends within a record, or a record has an unknown kind.
+    """
+    position = 0
+    while position < len(page):
+        record, position = _read_record(page, position)
+        yield record
+
+
+def pack_entries(entries: Iterable[SealEntry]) -> bytes:
+    """Return a list of seals as bytes."""
+    return b"".join(_ENTRY.pack(entry.account, entry.digest) for entry in entries)
+
+
+def unpack_entries(packed: bytes) -> list[SealEntry]:
+    """Return the list of seals that `packed` holds.
+
+    Raises:
+        InputError: it ends within an entry.
+    """
+    return [SealEntry(AccountId(account), digest) for account, digest in _each(_ENTRY, packed, "seals")]
+
+
+def pack_positions(positions: Iterable[PositionRecord]) -> bytes:
+    """Return positions as bytes, 22 each."""
+    return b"".join(
+        _POSITION.pack(
+            position.account,
+            position.energy_wh,
+            position.locked_micro.to_bytes(7, "big"),
+            position.release_micro.to_bytes(7, "big"),
+        )
+        for position in positions
+    )
+
+
+def unpack_positions(packed: bytes) -> list[PositionRecord]:
+    """Return the positions that `packed` holds.
+
+    Raises:
+        InputError: it ends within a record.
+    """
+    return [
+        PositionRecord(
+            AccountId(account),
+            energy_wh,
+            AmountMicro(int.from_bytes(locked, "big")),
+            AmountMicro(int.from_bytes(release, "big")),
+        )
+        for account, energy_wh, locked, release in _each(_POSITION, packed, "positions")
+    ]
+
+
+def unpack_voids(packed: bytes) -> list[tuple[AccountId, VoidReason]]:
+    """Return the orders that were left out, and why.
+
+    Raises:
+        InputError: it ends within a record, or a reason is unknown.
+    """
+    try:
+        return [(AccountId(account), VoidReason(reason)) for account, reason in _each(_VOID, packed, "voids")]
+    except ValueError as error:
+        raise InputError(f"an order is void for a reason that is not known: {error}") from None
+
+
+def running_hash(pages: Iterable[bytes]) -> bytes:
+    """Return the running hash of pages; 32 zero bytes of none."""
+    state = bytes(HASH_BYTES)
+    for page in pages:
+        state = keccak(state + keccak(page))
+    return state
+
+
+def seal_chain(entries: Iterable[SealEntry]) -> bytes:
+    """Return the hash chain over own seals in their order of arrival, as the contract keeps it."""
+    state = bytes(HASH_BYTES)
+    for entry in entries:
+        state = keccak(state + _ENTRY.pack(entry.account, entry.digest))
+    return state
+
+
+def positions_hash(positions: Sequence[PositionRecord]) -> bytes:
+    """Return the running hash of position records; 32 zero bytes of none."""
+    state = bytes(HASH_BYTES)
+    for position in positions:
+        state = keccak(state + pack_positions([position]))
+    return state
+
+
+def _each(layout: struct.Struct, packed: bytes, what: str) -> Iterator[Any]:
+    if len(packed) % layout.size:
+        raise InputError(f"{len(packed)} bytes are no list of {what} of {layout.size} bytes each")
+    return layout.iter_unpack(packed)
+
+
+def _read_record(page: bytes, position: int) -> tuple[BookRecord, int]:
+    """Return the record at `position` and where the next one starts."""
+    head = _take(page, position, _HEAD.size)
+    kind, account_number = _HEAD.unpack(head)
+    account = AccountId(account_number)
+    body_at = position + _HEAD.size
+    own = bool(kind & _OWN_BIT)
+    if kind & _SUPERSEDED_BIT:
+        _require_kind(kind == _SUPERSEDED_BIT, kind, position)
+        return SupersededRecord(account, _take(page, body_at, HASH_BYTES)), body_at + HASH_BYTES
+    unopened = bool(kind & _UNOPENED_BIT)
+    _require_kind(kind < 0x80 and not (unopened and kind & (_STEPS_MASK | _SIDE_BIT)), kind, position)
+    steps = 0 if unopened else kind & _STEPS_MASK
+    body_bytes = HASH_BYTES if unopened else steps * _STEP.size + SALT_BYTES
+    body = _take(page, body_at, body_bytes)
+    end = body_at + body_bytes
+    signature = None
+    if not own:
+        signature = _take(page, end, SIGNATURE_BYTES)
+        end += SIGNATURE_BYTES
+    if unopened:
+        return UnopenedRecord(account, body, signature), end
+    pairs = tuple(_STEP.iter_unpack(body[:-SALT_BYTES]))
+    side = Side.OFFER if kind & _SIDE_BIT else Side.BID
+    return OpenedRecord(account, side, pairs, body[-SALT_BYTES:], signature), end
+
+
+def _take(page: bytes, position: int, count: int) -> bytes:
+    if position + count > len(page):
+        raise InputError(f"the book ends at byte {len(page)}, within a record that needs {position + count} bytes")
+    return page[position : position + count]
+
+
+def _require_kind(known: bool, kind: int, position: int) -> None:
+    if not known:
+        raise InputError(f"the record at byte {position} has the unknown kind {kind:#04x}")
