@@ -16,6 +16,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 /// @title Ledger
 /// @dev The manual is `ILedger`.
@@ -34,6 +35,7 @@ contract Ledger is ILedger, AccessManaged, Pausable {
     uint8 private constant ZONES = 32;
     uint256 private constant ACCOUNT_BYTES = 4;
     uint256 private constant CLASS_BYTES = 5;
+    uint256 private constant MOVED_BYTES = 12;
 
     IERC20 private immutable CREDITS;
     uint64 private immutable DELAY;
@@ -158,7 +160,7 @@ contract Ledger is ILedger, AccessManaged, Pausable {
         if (amount > announced.amount) amount = announced.amount;
 
         delete _withdrawals[account];
-        // amount <= cash, so the difference is a cash amount again
+        // amount is at most the cash, which is positive, so both casts keep it
         _words[account] = word.withCash(word.cash() - int64(amount));
         emit Withdrawn(account, word.owner(), amount);
 
@@ -169,67 +171,12 @@ contract Ledger is ILedger, AccessManaged, Pausable {
 
     /// @inheritdoc ILedger
     function move(uint256[] calldata entries) external restricted {
-        int256 sum = 0;
-        for (uint256 i = 0; i < entries.length;) {
-            uint256 entry = entries[i];
-            // the lower 64 bits of an entry are the delta
-            int256 delta = int64(uint64(entry));
-            uint256 account = entry >> 64;
-            uint256 word = _load(account);
-            int256 cash = word.cash();
-            // two int64 cannot leave int256, nor can the sum of any calldata's worth of them; the index ends at the length
-            unchecked {
-                int256 changed = cash + delta;
-                if (delta < 0) {
-                    if (changed < 0) {
-                        revert LedgerInsufficientCash(uint32(account), int64(cash), uint64(uint256(-delta)));
-                    }
-                } else {
-                    if (changed > type(int64).max) {
-                        revert LedgerCashOverflow(uint32(account), int64(cash), int64(delta));
-                    }
-                    if (cash < 0) _trackDebt(word, cash, changed);
-                }
-                _store(account, word, changed);
-                sum += delta;
-                ++i;
-            }
-        }
-        if (sum != 0) revert LedgerUnbalanced(sum);
-        _emitMoved(entries);
+        _apply(entries, false);
     }
 
     /// @inheritdoc ILedger
     function settle(uint256[] calldata entries) external restricted {
-        // one more than given: what the retailer carries
-        uint256[] memory effective = new uint256[](entries.length + 1);
-        int256 sum = 0;
-        int256 carried = 0;
-        for (uint256 i = 0; i < entries.length;) {
-            uint256 entry = entries[i];
-            // the lower 64 bits of an entry are the delta
-            int256 delta = int64(uint64(entry));
-            int256 effect = _settleOne(entry >> 64, delta);
-            effective[i] = (entry >> 64 << 64) | uint64(int64(effect));
-            // sums of int64 as in `move`
-            unchecked {
-                carried += delta - effect;
-                sum += delta;
-                ++i;
-            }
-        }
-        if (sum != 0) revert LedgerUnbalanced(sum);
-        if (carried == 0) {
-            // the list was made one too long; this takes the empty entry off its end
-            assembly ("memory-safe") {
-                mstore(effective, sub(mload(effective), 1))
-            }
-        } else {
-            _requireInt64(RETAILER_ACCOUNT, 0, carried);
-            _settleOne(RETAILER_ACCOUNT, carried);
-            effective[entries.length] = (uint256(RETAILER_ACCOUNT) << 64) | uint64(int64(carried));
-        }
-        _emitMovedFromMemory(effective);
+        _apply(entries, true);
     }
 
     // -------------------------------------------------------------------------------------------------------- pause
@@ -320,16 +267,9 @@ contract Ledger is ILedger, AccessManaged, Pausable {
         uint256 word = _existing(account);
         if (word.owner() == address(0)) revert LedgerAccountWithoutOwner(account);
         if (amount == 0) revert LedgerZeroAmount();
-        int256 cash = word.cash();
-        int256 changed = cash + int256(uint256(amount));
-        if (changed > type(int64).max) {
-            // an amount above int64 shows as its largest value; the cash says the rest
-            revert LedgerCashOverflow(
-                account, int64(cash), amount > uint64(type(int64).max) ? type(int64).max : int64(amount)
-            );
-        }
-        if (cash < 0) _trackDebt(word, cash, changed);
-        _store(account, word, changed);
+        int256 changed = int256(word.cash()) + int256(uint256(amount));
+        if (changed > type(int64).max) revert LedgerCashOverflow(account, word.cash(), int256(uint256(amount)));
+        _setCash(account, word, changed);
         emit Deposited(account, msg.sender, amount);
 
         CREDITS.safeTransferFrom(msg.sender, address(this), amount);
@@ -353,26 +293,87 @@ contract Ledger is ILedger, AccessManaged, Pausable {
         return cash > 0 && uint64(cash) > kept ? uint64(cash) - kept : 0;
     }
 
-    // ---------------------------------------------------------------------------------------- movements, one by one
+    // ---------------------------------------------------------------------------------------------- movements, inside
 
-    /// @dev Applies a delta with the rules of `settle` and returns how much of it took effect.
-    function _settleOne(uint256 account, int256 delta) private returns (int256 effect) {
-        uint256 word = _load(account);
+    /// @dev Applies entries and says so in one event. With `mayOwe` as `settle` does, else as `move` does.
+    /// Most entries are ordinary: of an existing account, cash within [0, 2^63) before and after. The loop does those by
+    /// itself, since it runs for every filled order, and leaves the others to `_applyOne`.
+    function _apply(uint256[] calldata entries, bool mayOwe) private {
+        // one entry more than given, for what the retailer carries, and the rest of the word that the last one ends in
+        bytes memory moved = new bytes((entries.length + 1) * MOVED_BYTES + (32 - MOVED_BYTES));
+        uint256 end;
+        uint256 source;
+        uint256 sourceEnd;
+        assembly ("memory-safe") {
+            end := add(moved, 0x20)
+            source := entries.offset
+            sourceEnd := add(source, shl(5, entries.length))
+        }
+        int256 sum = 0;
+        int256 carried = 0;
+        while (source < sourceEnd) {
+            // `source` lies inside `entries`. A slot outside `_words`, of an entry with more than an account number in
+            // it, is at most read. As the cash stays in [0, 2^63), adding the delta at its place neither borrows from
+            // nor carries into the fields beside it. A sum of less than 2^64 int64 stays inside int256. The twelve bytes
+            // of the entry and the twenty behind them lie inside the allocation; the next entry overwrites those.
+            assembly ("memory-safe") {
+                for {} lt(source, sourceEnd) {} {
+                    let entry := calldataload(source)
+                    let delta := signextend(7, entry)
+                    let slot := add(_words.slot, shr(64, entry))
+                    let word := sload(slot)
+                    let cash := signextend(7, shr(160, word))
+                    if or(or(shr(96, entry), iszero(word)), shr(63, or(cash, add(cash, delta)))) { break }
+                    sstore(slot, add(word, shl(160, delta)))
+                    sum := add(sum, delta)
+                    mstore(end, shl(160, entry))
+                    end := add(end, 12)
+                    source := add(source, 0x20)
+                }
+            }
+            if (source == sourceEnd) break;
+            uint256 other;
+            // inside `entries` still
+            assembly ("memory-safe") {
+                other := calldataload(source)
+                source := add(source, 0x20)
+            }
+            int256 asked = int64(uint64(other)); // cuts exactly the field
+            int256 effect = _applyOne(other >> 64, asked, mayOwe);
+            sum += asked;
+            carried += asked - effect;
+            end = _append(end, other >> 64, effect);
+        }
+        if (sum != 0) revert LedgerUnbalanced(sum);
+        if (carried != 0) {
+            end = _append(end, RETAILER_ACCOUNT, _applyOne(RETAILER_ACCOUNT, carried, mayOwe));
+        }
+        // cuts the list off behind the last entry
+        assembly ("memory-safe") {
+            mstore(moved, sub(end, add(moved, 0x20)))
+        }
+        emit Moved(moved);
+    }
+
+    /// @dev Applies a delta to an account of any kind by all the rules and returns how much of it took effect.
+    function _applyOne(uint256 number, int256 delta, bool mayOwe) private returns (int256 effect) {
+        if (number > type(uint32).max) revert LedgerUnknownAccount(type(uint32).max);
+        uint32 account = uint32(number); // it fits, see above
+        uint256 word = _existing(account);
         int256 cash = word.cash();
         int256 changed = cash + delta;
-        if (delta < 0) {
-            if (word.status() == AccountStatus.System) {
-                if (changed < 0 && account != RETAILER_ACCOUNT) {
-                    // a delta is an int64, and below zero here
-                    revert LedgerInsufficientCash(uint32(account), int64(cash), uint64(uint256(-delta)));
-                }
-            } else {
-                changed = _notBelowDebtLimit(cash, changed);
+        if (delta < 0 && changed < 0) {
+            bool system = word.status() == AccountStatus.System;
+            if (!mayOwe || (system && account != RETAILER_ACCOUNT)) {
+                // below zero by less than 2^255, so its opposite is a uint256; beyond uint64 only for what is carried
+                revert LedgerInsufficientCash(account, word.cash(), uint64(uint256(-delta)));
             }
+            if (!system) changed = _notBelowDebtLimit(cash, changed);
         }
-        _requireInt64(account, cash, changed - cash);
-        if (cash < 0 || changed < 0) _trackDebt(word, cash, changed);
-        _store(account, word, changed);
+        if (changed > type(int64).max || changed < type(int64).min) {
+            revert LedgerCashOverflow(account, word.cash(), delta);
+        }
+        _setCash(account, word, changed);
         return changed - cash;
     }
 
@@ -383,72 +384,27 @@ contract Ledger is ILedger, AccessManaged, Pausable {
         return cash < floor ? cash : floor;
     }
 
-    /// @dev Keeps the sum of the participants' debts; a system account's is not in it.
-    function _trackDebt(uint256 word, int256 cash, int256 changed) private {
-        if (word.status() == AccountStatus.System) return;
-        int256 before = cash < 0 ? -cash : int256(0);
-        int256 later = changed < 0 ? -changed : int256(0);
-        // a sum of debts is never below zero; each is at most the debt limit, and there are less than 2^32 of them
-        _totalDebt = uint64(uint256(int256(uint256(_totalDebt)) + later - before));
-    }
-
-    function _requireInt64(uint256 account, int256 cash, int256 delta) private pure {
-        int256 changed = cash + delta;
-        if (changed > type(int64).max || changed < type(int64).min) {
-            // callers hand in the number of an existing account, the cash of a word and the delta of an entry
-            revert LedgerCashOverflow(uint32(account), int64(cash), int64(delta));
+    /// @dev Writes `changed`, which must fit int64, as the cash of an account, and keeps the sum of the participants'
+    /// debts.
+    function _setCash(uint32 account, uint256 word, int256 changed) private {
+        int256 cash = word.cash();
+        if ((cash < 0 || changed < 0) && word.status() != AccountStatus.System) {
+            int256 before = cash < 0 ? -cash : int256(0);
+            int256 later = changed < 0 ? -changed : int256(0);
+            // the sum of less than 2^32 debts, each at most the debt limit of 2^63 or less, is checked by the cast below
+            _totalDebt = SafeCast.toUint64(uint256(int256(uint256(_totalDebt)) + later - before));
         }
+        _words[account] = word.withCash(int64(changed));
     }
 
-    /// @dev Returns the word of an existing account; `account` may be any number.
-    function _load(uint256 account) private view returns (uint256 word) {
-        // a number above 32 bits is cut in the error: it is nobody's account
-        if (account > type(uint32).max) revert LedgerUnknownAccount(uint32(account));
-        // below 2^32, so the slot lies in `_words`
+    /// @dev Writes the twelve bytes of an entry at `end`, inside the list of `_apply`, and returns where the next goes.
+    function _append(uint256 end, uint256 account, int256 delta) private pure returns (uint256) {
+        uint256 entry = (account << 64) | uint64(int64(delta)); // a delta that took effect is an int64
+        // that list has room for one entry more than given, and for the rest of the word
         assembly ("memory-safe") {
-            word := sload(add(_words.slot, account))
+            mstore(end, shl(160, entry))
         }
-        if (word == 0) revert LedgerUnknownAccount(uint32(account));
-    }
-
-    /// @dev Writes `cash`, which must fit int64, into the word of an account that `_load` found.
-    function _store(uint256 account, uint256 word, int256 cash) private {
-        uint256 changed = word.withCash(int64(cash));
-        // as in `_load`
-        assembly ("memory-safe") {
-            sstore(add(_words.slot, account), changed)
-        }
-    }
-
-    function _emitMoved(uint256[] calldata entries) private {
-        bytes memory packed = new bytes(entries.length * 12 + 20);
-        // Every step writes an entry's lower 96 bits in 12 bytes and 20 bytes that the next step overwrites; the last
-        // 20 were allocated for that and are cut off.
-        assembly ("memory-safe") {
-            let target := add(packed, 0x20)
-            let source := entries.offset
-            for { let end := add(source, shl(5, entries.length)) } lt(source, end) { source := add(source, 0x20) } {
-                mstore(target, shl(160, calldataload(source)))
-                target := add(target, 12)
-            }
-            mstore(packed, sub(mload(packed), 20))
-        }
-        emit Moved(packed);
-    }
-
-    function _emitMovedFromMemory(uint256[] memory entries) private {
-        bytes memory packed = new bytes(entries.length * 12 + 20);
-        // as in `_emitMoved`
-        assembly ("memory-safe") {
-            let target := add(packed, 0x20)
-            let source := add(entries, 0x20)
-            for { let end := add(source, shl(5, mload(entries))) } lt(source, end) { source := add(source, 0x20) } {
-                mstore(target, shl(160, mload(source)))
-                target := add(target, 12)
-            }
-            mstore(packed, sub(mload(packed), 20))
-        }
-        emit Moved(packed);
+        return end + MOVED_BYTES;
     }
 
     // ------------------------------------------------------------------------------------------------------- guards

@@ -76,7 +76,7 @@ interface ILedger {
     error LedgerInsufficientCash(uint32 account, int64 cash, uint64 needed);
 
     /// @notice The cash of the account would leave the range of int64.
-    error LedgerCashOverflow(uint32 account, int64 cash, int64 delta);
+    error LedgerCashOverflow(uint32 account, int64 cash, int256 delta);
 
     /// @notice The deltas of a movement do not sum to zero.
     /// @param sum What they sum to.

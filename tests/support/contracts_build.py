@@ -1,0 +1,70 @@
+"""The contracts as they are in the working tree, each compiled when it is first needed and kept below `.cache`.
+
+A contract is compiled again only when its file, or a file that it imports, has changed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from p2ptrade.chain import abi
+from p2ptrade.chain.compiler import compile_contracts
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+CACHE: Final = ROOT / ".cache" / "contracts-under-test"
+_IMPORT: Final = re.compile(r'^import\s[^;]*?"(\.[^"]+)";', re.MULTILINE)
+_ERRORS: dict[bytes, tuple[str, abi.Parameters]] = {}
+
+
+@cache
+def artifact(name: str) -> dict[str, Any]:
+    """Return the artifact of the contract that `contracts/` or `contracts/mocks/` has in a file of that name."""
+    (source,) = [path for path in (ROOT / "contracts").rglob(f"{name}.sol") if path.parent.name != "interfaces"]
+    CACHE.mkdir(parents=True, exist_ok=True)
+    built = CACHE / f"{name}-{_state_of(source)}.json"
+    with (CACHE / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not built.exists():
+            compiled = compile_contracts(ROOT, [source])[name]
+            draft = built.with_suffix(".draft")
+            draft.write_text(json.dumps({**vars(compiled), "compiler": dict(compiled.compiler)}))
+            draft.rename(built)
+    loaded: dict[str, Any] = json.loads(built.read_text())
+    return loaded
+
+
+@cache
+def contract(name: str) -> abi.ContractAbi:
+    """Return one contract by name; its custom errors are known from then on."""
+    found = artifact(name)
+    for entry in found["abi"]:
+        if entry["type"] == "error":
+            error = abi.Function(entry["name"], abi.Parameters.of(entry["inputs"]), abi.Parameters((), ()))
+            _ERRORS[error.selector] = (error.name, error.inputs)
+    return abi.parse(found)
+
+
+def custom_error(selector: bytes) -> tuple[str, abi.Parameters] | None:
+    """Return name and parameters of a custom error of any contract used so far."""
+    return _ERRORS.get(selector)
+
+
+def _state_of(source: Path) -> str:
+    """Return a hash over the compiler settings, `source` and what it imports from our own files."""
+    digest = hashlib.sha256((ROOT / "p2ptrade" / "chain" / "compiler.py").read_bytes())
+    seen: set[Path] = set()
+    waiting = [source]
+    while waiting:
+        file = waiting.pop().resolve()
+        if file not in seen:
+            seen.add(file)
+            waiting += [file.parent / imported for imported in _IMPORT.findall(file.read_text(encoding="utf-8"))]
+    for file in sorted(seen):
+        digest.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:20]
