@@ -15,7 +15,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,18 @@ class Artifact:
         return json.dumps(vars(self), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def ensure_solc(root: Path) -> Path:
+def download_solc(folder: Path) -> bool:
+    """Whether py-solc-x could put a native compiler into `folder`; a closed network is noticed in seconds."""
+    host = urlsplit(solcx.install.BINARY_DOWNLOAD_BASE).hostname
+    try:
+        socket.create_connection((host or "", 443), timeout=_DOWNLOAD_PROBE_S).close()
+        solcx.install_solc(SOLC_VERSION, solcx_binary_path=folder)
+    except (OSError, DownloadError, SolcInstallationError):
+        return False
+    return _answers(folder / f"solc-v{SOLC_VERSION}")
+
+
+def ensure_solc(root: Path, download: Callable[[Path], bool] = download_solc) -> Path:
     """Return an executable solc of `SOLC_VERSION`, installing one below `root/.cache` if there is none yet.
 
     Raises: EnvironmentNotReadyError if neither a native compiler nor the npm package can be had.
@@ -72,7 +83,7 @@ def ensure_solc(root: Path) -> Path:
     native = shutil.which("solc")
     if native is not None and _answers(Path(native)):
         executable.symlink_to(Path(native).resolve())
-    elif not _download(folder):
+    elif not download(folder):
         _write_npm_launcher(root, executable)
     return executable
 
@@ -188,17 +199,6 @@ def _answers(solc: Path) -> bool:
     except (OSError, subprocess.SubprocessError):
         return False
     return f"Version: {SOLC_VERSION}+" in answer.stdout
-
-
-def _download(folder: Path) -> bool:
-    """Whether py-solc-x could install a native compiler; a closed network is noticed in seconds."""
-    host = urlsplit(solcx.install.BINARY_DOWNLOAD_BASE).hostname
-    try:
-        socket.create_connection((host or "", 443), timeout=_DOWNLOAD_PROBE_S).close()
-        solcx.install_solc(SOLC_VERSION, solcx_binary_path=folder)
-    except (OSError, DownloadError, SolcInstallationError):
-        return False
-    return _answers(folder / f"solc-v{SOLC_VERSION}")
 
 
 def _write_npm_launcher(root: Path, executable: Path) -> None:
