@@ -55,8 +55,8 @@ interface IDoubleAuction {
     event Sealed(uint64 indexed slot, uint32 account, bytes32 digest);
 
     /// @notice The live own seals of a slot were put in the order of the book.
-    /// @param entriesHash Hash of the live entries (account u32 || digest 32), rising by account.
-    event OwnSealsSorted(uint64 indexed slot, bytes32 entriesHash);
+    /// @param chain Running hash over the live seals, rising by account.
+    event OwnSealsSorted(uint64 indexed slot, bytes32 chain);
 
     /// @notice An order was opened on the chain; from now on no book can call it unopened.
     /// @param record The record as a book has it, without a signature.
@@ -105,6 +105,9 @@ interface IDoubleAuction {
     /// @notice The slot's gate has not closed yet.
     error GateStillOpen(uint64 slot, uint256 closesAt, uint256 now_);
 
+    /// @notice It is too early for it.
+    error TooEarly(uint64 slot, uint256 due, uint256 now_);
+
     /// @notice The window for it has ended.
     error WindowClosed(uint64 slot, uint256 closedAt, uint256 now_);
 
@@ -144,8 +147,11 @@ interface IDoubleAuction {
     /// @notice The list of own seals is not the one that was sealed, in its order of arrival.
     error WrongArrivals(uint64 slot, bytes32 needed, bytes32 found);
 
-    /// @notice `order` must list one position of every account, its last, rising by account.
-    error WrongOrder(uint256 position);
+    /// @notice `order` must list all seals, rising by account, those of one account in order of arrival.
+    error WrongOrder(uint256 index);
+
+    /// @notice A list of packed records ends within one, or is too long.
+    error BadList(uint256 length, uint256 recordLength);
 
     /// @notice A record has an unknown kind.
     error BadRecord(uint256 offset, uint256 kind);
@@ -218,8 +224,9 @@ interface IDoubleAuction {
 
     /// @notice Put a slot's own seals into the order of the book, after the gate; by anybody.
     /// @param entries (account u32 || digest 32) of all own seals, in order of arrival.
-    /// @param order Positions in `entries` of the last seal of every account, rising by account.
-    function sortOwnSeals(uint64 slot, bytes calldata entries, uint16[] calldata order) external;
+    /// @param order Indices in `entries`, 2 bytes each, of all seals sorted by account, those of one account by arrival.
+    /// @dev Not needed where the seals happened to arrive in rising order.
+    function sortOwnSeals(uint64 slot, bytes calldata entries, bytes calldata order) external;
 
     /// @notice Open an order on the chain because the relay may withhold its opening: between the gate and `openUntil`. By
     /// anybody who knows it, which before the clearing is its owner.
@@ -248,7 +255,8 @@ interface IDoubleAuction {
     /// @notice Return the relay's commitment of a slot, zero if there is none.
     function rootOf(uint64 slot) external view returns (bytes32);
 
-    /// @notice Return the hash chain over a slot's own seals, zero if there are none.
+    /// @notice Return the hash chain over a slot's own seals, in order of arrival until they are sorted, zero if there are
+    /// none: h_i = keccak256(h_(i-1) || account u32 || digest 32), h_0 = 0.
     function ownChainOf(uint64 slot) external view returns (bytes32);
 
     /// @notice Return whether an order was opened on the chain.
