@@ -1,0 +1,174 @@
+"""The sealed-bid double auction: commitments, own seals and openings, clearings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, ClassVar
+
+from eth_typing import ChecksumAddress
+from eth_utils.address import to_checksum_address
+
+from p2ptrade.chain.client import LATEST, Block
+from p2ptrade.chain.contracts.base import ContractWrapper
+from p2ptrade.domain.participant import CLASSES, CoverRules
+from p2ptrade.domain.slot import Windows
+from p2ptrade.domain.units import (
+    AccountId,
+    AmountMicro,
+    EnergyWh,
+    PriceHalfMicroPerKwh,
+    PriceMicroPerKwh,
+    SlotNumber,
+)
+
+
+class SlotPhase(IntEnum):
+    """Where the contract sees a slot: facts first, then what the clock makes of them."""
+
+    SEALING = 0
+    OPENING = 1
+    CLEARING = 2
+    LAPSED = 3
+    CLEARED = 4
+    SETTLING = 5
+    REFUNDED = 6
+
+
+@dataclass(frozen=True, slots=True)
+class SlotResult:
+    """What the settlement needs of a cleared slot: totals in micro-credits and Wh, and the hash of the positions."""
+
+    positions_hash: bytes
+    network_micro: AmountMicro
+    fee_micro: AmountMicro
+    rent_micro: AmountMicro
+    bought_wh: EnergyWh
+
+    @classmethod
+    def of(cls, values: Sequence[Any]) -> "SlotResult":
+        """Return the result that the contract's struct holds."""
+        positions_hash, network, fee, rent, bought = values
+        return cls(bytes(positions_hash), AmountMicro(network), AmountMicro(fee), AmountMicro(rent), EnergyWh(bought))
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSeal:
+    """A seal made by the owner's own transaction."""
+
+    account: AccountId
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ClearedSlot:
+    """A clearing as the chain recorded it; `positions` and `voids` are packed records."""
+
+    slot: SlotNumber
+    book_hash: bytes
+    prices: tuple[PriceHalfMicroPerKwh, ...]
+    grid_hash: bytes
+    envelope_root: bytes
+    positions: bytes
+    voids: bytes
+    result: SlotResult
+    block_number: int
+    transaction_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Everything that clears a slot."""
+
+    slot: SlotNumber
+    book: bytes
+    prices: tuple[PriceHalfMicroPerKwh, ...]
+    grid_data: bytes
+    published: bytes
+    envelope_root: bytes
+    verdict: bytes
+
+
+class DoubleAuction(ContractWrapper):
+    """One session of the auction."""
+
+    NAME: ClassVar[str] = "DoubleAuction"
+
+    def windows(self) -> Windows:
+        """Return the leads of the session."""
+        limits, gate, opening, clearing, _ = self.read("windows")
+        return Windows(limits, gate, opening, clearing)
+
+    def settle_within_s(self) -> int:
+        """Return how long after its end a cleared slot can be settled, in seconds."""
+        return int(self.read("windows")[4])
+
+    def cover_rules(self) -> CoverRules:
+        """Return bond and collateral price of each reputation class."""
+        classes = [(reputation_class,) for reputation_class in range(CLASSES)]
+        return CoverRules(
+            tuple(AmountMicro(bond) for bond in self.read_many("bondOf", classes)),
+            tuple(PriceMicroPerKwh(price) for price in self.read_many("collateralPriceOf", classes)),
+        )
+
+    def phase(self, slot: SlotNumber, *, block: Block = LATEST) -> SlotPhase:
+        """Return where a slot is."""
+        return SlotPhase(self.read("phaseOf", slot, block=block))
+
+    def root(self, slot: SlotNumber, *, block: Block = LATEST) -> bytes | None:
+        """Return the relay's commitment of a slot."""
+        root = bytes(self.read("rootOf", slot, block=block))
+        return root if any(root) else None
+
+    def result(self, slot: SlotNumber, *, block: Block = LATEST) -> SlotResult:
+        """Return the totals of a cleared slot; zeros if it was not cleared."""
+        return SlotResult.of(self.read("result", slot, block=block))
+
+    def dso(self, *, block: Block = LATEST) -> ChecksumAddress:
+        """Return the key whose signature a verdict needs."""
+        return to_checksum_address(self.read("dso", block=block))
+
+    def own_seals(self, slot: SlotNumber, *, first: Block, last: Block = LATEST) -> tuple[OwnSeal, ...]:
+        """Return the seals of a slot made by own transactions, in order of arrival."""
+        records = self.events("Sealed", first=first, last=last, where={"slot": slot})
+        return tuple(OwnSeal(AccountId(each.values["account"]), each.values["digest"]) for each in records)
+
+    def own_seals_sorted(self, slot: SlotNumber, *, first: Block, last: Block = LATEST) -> bool:
+        """Return whether the own seals of a slot have been put into the order of the book."""
+        return bool(self.events("OwnSealsSorted", first=first, last=last, where={"slot": slot}))
+
+    def opened(self, slot: SlotNumber, *, first: Block, last: Block = LATEST) -> dict[bytes, bytes]:
+        """Return the records that owners opened on the chain, by the digest they open."""
+        records = self.events("Opened", first=first, last=last, where={"slot": slot})
+        return {each.values["digest"]: each.values["record"] for each in records}
+
+    def cleared(self, slot: SlotNumber, *, first: Block, last: Block = LATEST) -> ClearedSlot | None:
+        """Return the clearing of a slot, if it was cleared."""
+        records = self.events("Cleared", first=first, last=last, where={"slot": slot})
+        if not records:
+            return None
+        values, log = records[-1].values, records[-1].log
+        return ClearedSlot(
+            slot=slot,
+            book_hash=values["bookHash"],
+            prices=tuple(PriceHalfMicroPerKwh(price) for price in values["prices"]),
+            grid_hash=values["gridHash"],
+            envelope_root=values["envelopeRoot"],
+            positions=values["positions"],
+            voids=values["voids"],
+            result=SlotResult.of(values["result"]),
+            block_number=log.block_number,
+            transaction_hash=log.transaction_hash,
+        )
+
+    def clear_data(self, submission: Submission) -> bytes:
+        """Return the call that clears a slot."""
+        fields = (
+            submission.slot,
+            submission.book,
+            submission.prices,
+            submission.grid_data,
+            submission.published,
+            submission.envelope_root,
+            submission.verdict,
+        )
+        return self.call_data("clear", fields)

@@ -1,0 +1,37 @@
+"""Reputation: counts of deals posted day by day with the oracles' signatures, and the class that follows."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from p2ptrade.chain.client import LATEST, Block
+from p2ptrade.chain.contracts.base import ContractWrapper
+from p2ptrade.domain.units import AccountId, SharePpm
+
+
+@dataclass(frozen=True, slots=True)
+class ReputationCounts:
+    """Facts of a participant: deals well delivered, deals, slots taken part in, unopened orders, idle days."""
+
+    good: int
+    deals: int
+    taken_part: int
+    unopened: int
+    idle_days: int
+
+
+class Reputation(ContractWrapper):
+    """Counts, score and class of each account."""
+
+    NAME: ClassVar[str] = "Reputation"
+
+    def counts(self, account: AccountId, *, block: Block = LATEST) -> ReputationCounts:
+        """Return the counts of an account."""
+        return ReputationCounts(*self.read("countsOf", account, block=block))
+
+    def score(self, account: AccountId, *, block: Block = LATEST) -> SharePpm:
+        """Return the score of an account in parts per million."""
+        return SharePpm(self.read("scoreOf", account, block=block))
+
+    def next_day(self, *, block: Block = LATEST) -> int:
+        """Return the UTC day that is to be posted next."""
+        return int(self.read("nextDay", block=block))

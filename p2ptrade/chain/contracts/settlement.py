@@ -1,0 +1,123 @@
+"""The settlement: reports of the oracles, pages of accounts, corrections."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, ClassVar
+
+from p2ptrade.chain.client import LATEST, Block
+from p2ptrade.chain.contracts.base import ContractWrapper
+from p2ptrade.chain.typed_data import ReportMessage
+from p2ptrade.domain.units import AccountId, EnergyWh, PriceMicroPerKwh, SharePpm, SlotNumber
+
+
+class ImbalanceRule(IntEnum):
+    """How the price of an imbalance is found."""
+
+    OWN_DEVIATION = 0
+    MATCHED_SIDES = 1
+    ONE_PRICE = 2
+
+
+class SettlementState(IntEnum):
+    """Where the settlement of a slot is."""
+
+    NONE = 0
+    REPORTED = 1
+    SETTLING = 2
+    SETTLED = 3
+    STALE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementRules:
+    """The rules of settlement: tolerance, penalties, quorum and sanity caps."""
+
+    tolerance_wh: EnergyWh
+    tolerance_ppm: SharePpm
+    deviation_micro_per_kwh: PriceMicroPerKwh
+    breach_micro_per_kwh: PriceMicroPerKwh
+    imbalance_rule: ImbalanceRule
+    quorum: int
+    feeder_cap_wh: EnergyWh
+    delivery_cap_wh: EnergyWh
+
+    @classmethod
+    def of(cls, values: Sequence[Any]) -> "SettlementRules":
+        """Return the rules that the contract's struct holds."""
+        tolerance, share, deviation, breach, rule, quorum, feeder, delivery = values
+        return cls(
+            EnergyWh(tolerance),
+            SharePpm(share),
+            PriceMicroPerKwh(deviation),
+            PriceMicroPerKwh(breach),
+            ImbalanceRule(rule),
+            quorum,
+            EnergyWh(feeder),
+            EnergyWh(delivery),
+        )
+
+    def as_tuple(self) -> tuple[int, ...]:
+        """Return the rules as the contract's struct."""
+        return (
+            self.tolerance_wh,
+            self.tolerance_ppm,
+            self.deviation_micro_per_kwh,
+            self.breach_micro_per_kwh,
+            int(self.imbalance_rule),
+            self.quorum,
+            self.feeder_cap_wh,
+            self.delivery_cap_wh,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SlotSettlement:
+    """What is known of the settlement of a slot."""
+
+    state: SettlementState
+    version: int
+    accounts: int
+    delivered_wh: EnergyWh
+    minted_wh: EnergyWh
+
+
+class Settlement(ContractWrapper):
+    """Who was settled how, and what may still be corrected."""
+
+    NAME: ClassVar[str] = "Settlement"
+
+    def rules(self, slot: SlotNumber, *, block: Block = LATEST) -> SettlementRules:
+        """Return the rules that hold for a slot."""
+        return SettlementRules.of(self.read("rulesAt", slot, block=block))
+
+    def state(self, slot: SlotNumber, *, block: Block = LATEST) -> SettlementState:
+        """Return where a slot is."""
+        return SettlementState(self.read("stateOf", slot, block=block))
+
+    def states(self, slots: Sequence[SlotNumber], *, block: Block = LATEST) -> list[SettlementState]:
+        """Return where slots are, in one round trip."""
+        found = self.read_many("stateOf", [(slot,) for slot in slots], block=block)
+        return [SettlementState(state) for state in found]
+
+    def settlement(self, slot: SlotNumber, *, block: Block = LATEST) -> SlotSettlement:
+        """Return what is known of the settlement of a slot."""
+        state, version, accounts, delivered, minted = self.read("settlementOf", slot, block=block)
+        return SlotSettlement(SettlementState(state), version, accounts, EnergyWh(delivered), EnergyWh(minted))
+
+    def report_digest(self, slot: SlotNumber, *, block: Block = LATEST) -> bytes | None:
+        """Return the digest of the first report of a slot."""
+        digest = bytes(self.read("reportDigestOf", slot, block=block))
+        return digest if any(digest) else None
+
+    def submit_data(self, report: ReportMessage, signatures: Sequence[bytes]) -> bytes:
+        """Return the call that submits a report; `signatures` rise by signer address."""
+        return self.call_data("submitReport", report.values(), list(signatures))
+
+    def page_data(self, report: ReportMessage, page: bytes, later: Sequence[bytes]) -> bytes:
+        """Return the call that settles a page; `later` are the hashes of the pages after it."""
+        return self.call_data("settlePage", report.values(), page, list(later))
+
+    def contest_data(self, slot: SlotNumber, account: AccountId, reading_digest: bytes) -> bytes:
+        """Return the call by which a participant contests a settled slot."""
+        return self.call_data("contest", slot, account, reading_digest)
