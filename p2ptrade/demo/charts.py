@@ -108,18 +108,18 @@ def energy_balance(day: Day) -> Chart:
     traded = [_kw(slot.traded_wh) for slot in day.slots]
     net = [_kw(slot.net_wh) for slot in day.slots]
     with _picture() as (draw, finish):
-        draw.fill_between(hours, generation, step="post", color=ORANGE, alpha=0.35, label="generation")
-        draw.fill_between(hours, traded, step="post", color=GREEN, alpha=0.8, label="traded between homes")
-        draw.step(hours, consumption, where="post", color=BLUE, label="consumption")
-        draw.step(hours, net, where="post", color=GREY, linestyle="--", label="net from the grid above")
+        draw.fill_between(hours, _held(generation), step="post", color=ORANGE, alpha=0.35, label="generation")
+        draw.fill_between(hours, _held(traded), step="post", color=GREEN, alpha=0.8, label="traded between homes")
+        draw.step(hours, _held(consumption), where="post", color=BLUE, label="consumption")
+        draw.step(hours, _held(net), where="post", color=GREY, linestyle="--", label="net from the grid above")
         draw.axhline(0, color="black", linewidth=0.5)
         _hour_axis(draw, hours)
         draw.set(ylabel="kW")
         draw.legend(frameon=False, ncols=2, fontsize="small")
         svg = finish()
     summary = (
-        f"The homes used {sum(consumption) * _HOURS_PER_SLOT:.0f} kWh, generated "
-        f"{sum(generation) * _HOURS_PER_SLOT:.0f} kWh and traded {sum(traded) * _HOURS_PER_SLOT:.0f} kWh."
+        f"The homes used {sum(consumption) * _HOURS_PER_SLOT:.1f} kWh, generated "
+        f"{sum(generation) * _HOURS_PER_SLOT:.1f} kWh and traded {sum(traded) * _HOURS_PER_SLOT:.1f} kWh."
     )
     rows = tuple(
         (_clock(slot), *(f"{value:.1f}" for value in values))
@@ -135,14 +135,16 @@ def voltage_band(day: Day, band_pu: tuple[float, float]) -> Chart:
     high = [slot.feeder.max_voltage_pu for slot in day.slots]
     loading = [100 * slot.feeder.max_loading_ppm / PPM for slot in day.slots]
     with _picture() as (draw, finish):
-        draw.fill_between(hours, low, high, step="post", color=SKY, alpha=0.5, label="voltages of all nodes")
+        draw.fill_between(
+            hours, _held(low), _held(high), step="post", color=SKY, alpha=0.5, label="voltages of all nodes"
+        )
         for limit in band_pu:
             draw.axhline(limit, color=RED, linestyle="--", linewidth=1)
         _hour_axis(draw, hours)
         draw.set(ylabel="voltage, pu")
         loadings = draw.twinx()
-        loadings.step(hours, loading, where="post", color=GREY, linewidth=1, label="highest loading")
-        loadings.set(ylabel="loading, %", ylim=(0, max(100, *loading)))
+        loadings.step(hours, _held(loading), where="post", color=GREY, linewidth=1, label="highest loading")
+        loadings.set(ylabel="loading, %", ylim=(0, max(100.0, *loading)))
         draw.legend(frameon=False, loc="upper left", fontsize="small")
         loadings.legend(frameon=False, loc="upper right", fontsize="small")
         svg = finish()
@@ -239,11 +241,17 @@ def _hour(day: Day, slot: SlotRecord) -> float:
 
 
 def _hours(day: Day) -> list[float]:
-    return [_hour(day, slot) for slot in day.slots]
+    """Return the start of every slot and the end of the last, in hours of the day."""
+    return [*(_hour(day, slot) for slot in day.slots), _hour(day, day.slots[-1]) + _HOURS_PER_SLOT]
+
+
+def _held(values: list[float]) -> list[float]:
+    """Return one value a slot as what a step line needs: the last one holds until the end of its slot."""
+    return [*values, values[-1]]
 
 
 def _hour_axis(draw: "Axes", hours: list[float]) -> None:
-    draw.set_xlim(0, hours[-1] + _HOURS_PER_SLOT)
+    draw.set_xlim(0, hours[-1])
     draw.set_xlabel("hours of the day")
 
 
