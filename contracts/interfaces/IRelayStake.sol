@@ -70,6 +70,12 @@ interface IRelayStake {
     /// @notice The relay has time to answer until then.
     error MayStillAnswer(uint256 until);
 
+    /// @notice The relay that is named has a stake; it must take it out first.
+    error RelayHasStake(address relay, uint64 stakeMicro);
+
+    /// @notice Times must be above zero.
+    error BadTimes();
+
     /// @notice The stake is bound until then, or until open challenges are closed.
     error StakeIsBound(uint256 until, uint256 openChallenges);
 
@@ -113,6 +119,12 @@ interface IRelayStake {
 
     /// @notice Return the relay, its ledger account and its stake in micro-credits.
     function relayState() external view returns (address relay, uint32 account, uint64 stakeMicro);
+
+    /// @notice Return until when a challenge can be answered: 0 if there was none, the maximum if it was answered or slashed.
+    function answerUntil(address auction, uint64 slot, uint32 account, bytes32 digest) external view returns (uint64);
+
+    /// @notice Return for how long after the gate a receipt can be claimed, and how long the relay has to answer, in seconds.
+    function times() external view returns (uint32 claim, uint32 answer_);
 
     /// @notice Return the least stake with which a relay may commit, in micro-credits.
     function stakeRequiredMicro() external view returns (uint64);
