@@ -76,10 +76,10 @@ def prices(day: Day) -> Chart:
     hours = _hours(day)
     traded = [slot for slot in day.slots if slot.traded_wh]
     with _picture() as (draw, finish):
-        draw.step(hours, [s.retail_micro_per_kwh / _CENT for s in day.slots], where="post", color=RED, label="retail")
-        draw.step(
-            hours, [s.feed_in_micro_per_kwh / _CENT for s in day.slots], where="post", color=GREY, label="feed-in"
-        )
+        retail = _held([slot.retail_micro_per_kwh / _CENT for slot in day.slots])
+        feed_in = _held([slot.feed_in_micro_per_kwh / _CENT for slot in day.slots])
+        draw.step(hours, retail, where="post", color=RED, label="retail")
+        draw.step(hours, feed_in, where="post", color=GREY, label="feed-in")
         at = [_hour(day, slot) for slot in traded]
         draw.plot(at, [_mid(slot) for slot in traded], "o", color=GREEN, markersize=3, label="local, to the seller")
         buyers = [_mid(slot) + slot.charge_micro_per_kwh / _CENT for slot in traded]
