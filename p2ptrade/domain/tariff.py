@@ -1,7 +1,7 @@
 """Tariffs: what energy costs outside of the market by time of use, and what the market and the grid charge.
 
-Times of use are local: a period begins at a wall-clock time of the tariff's time zone. A slot's price is the one of the
-wall-clock time at which it starts, so that days of 23 and 25 hours need no rule of their own.
+Times of use are local: a period begins at a wall-clock time of the tariff's time zone. A slot's price is the
+one of the wall-clock time at which it starts, so that days of 23 and 25 hours need no rule of their own.
 """
 
 from __future__ import annotations
@@ -73,7 +73,10 @@ class TimeOfUse:
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """The penalty per kWh on what deviates from a position beyond the tolerance: the larger of a fixed energy and a share."""
+    """The penalty per kWh on what deviates from a position beyond the tolerance.
+
+    Tolerated is the larger of a fixed energy and a share of the position.
+    """
 
     penalty: PriceMicroPerKwh
     tolerance: EnergyWh

@@ -1,7 +1,8 @@
-"""The electricity network: its model, power flow, zones and limits, and the grid operator's decision on a slot.
+"""The electricity network: its model, power flow, zones and limits, and the grid operator's decision on a
+slot.
 
-The whole of it in five calls, all pure but the two that load a file; energy is integer Wh per slot of 900 s, positive
-where it is fed into the grid; inside, power is float W.
+The whole of it in five calls, all pure but the two that load a file; energy is integer Wh per slot of 900 s,
+positive where it is fed into the grid; inside, power is float W.
 
     network = load_network("simbench-lv-rural3")       # or a path; its hash: topology_hash(network)
     homes = load_homes("simbench-lv-rural3")           # homes[i] is behind network.connections[i]
@@ -9,9 +10,10 @@ where it is fed into the grid; inside, power is float W.
     zones = zone_limits(network, plan, forecast)       # ZoneLimits for GridData(zones, charges)
     decision = decide(network, plan, SlotSchedule(...), grid, round_number=1)
 
-`decide` says `APPROVED` (sign `decision.envelope_root`, zero if nobody is cut), `ANOTHER_ROUND` (clear again with
-`decision.grid`, then decide with `round_number + 1`), or `REFUSED` (do not sign; the slot lapses). Envelopes hold in
-every case: `envelope_proofs` gives each account its proof. `check_injections` is the bare AC verdict of one schedule.
+`decide` says `APPROVED` (sign `decision.envelope_root`, zero if nobody is cut), `ANOTHER_ROUND` (clear again
+with `decision.grid`, then decide with `round_number + 1`), or `REFUSED` (do not sign; the slot lapses).
+Envelopes hold in every case: `envelope_proofs` gives each account its proof. `check_injections` is the bare
+AC verdict of one schedule.
 """
 
 from p2ptrade.grid.decision import DEFAULT_RULES, Cut, GridDecision, Outcome, Rules, SlotSchedule, decide

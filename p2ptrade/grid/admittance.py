@@ -1,8 +1,8 @@
 """The admittance matrix of a network and what is derived from it once per topology.
 
-Per unit of the nominal phase voltage, so that a current of `1` at voltage `1` is one watt per phase. Three-phase branches
-are four-wire with an earthed neutral: self impedance (z0 + 2 z1)/3, mutual (z0 - z1)/3 (Kersting, "Distribution System
-Modeling and Analysis", ch. 4 and 5).
+Per unit of the nominal phase voltage, so that a current of `1` at voltage `1` is one watt per phase.
+Three-phase branches are four-wire with an earthed neutral: self impedance (z0 + 2 z1)/3, mutual (z0 - z1)/3
+(Kersting, "Distribution System Modeling and Analysis", ch. 4 and 5).
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ Matrix = NDArray[np.complex128]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """Linear maps of a network, from the currents of its loaded terminals (nodes and phases with connections).
+    """Linear maps of a network, from the currents of its loaded terminals (nodes and phases with
+    connections).
 
-    voltage = no_load_voltage + voltage_map @ current, branch current in ampere (both ends if any line has a charging
-    current; a transformer's magnetising current is not part of it) = no_load_branch + branch_map @ current, source
-    current = no_load_source + source_map @ current.
+    voltage = no_load_voltage + voltage_map @ current, branch current in ampere (both ends if any line has a
+    charging current; a transformer's magnetising current is not part of it) = no_load_branch + branch_map @
+    current, source current = no_load_source + source_map @ current.
     """
 
     loaded: NDArray[np.int64]
@@ -91,7 +92,8 @@ def shunt_admittance(branch: Branch, count: int) -> Matrix:
 def _matrix(positive: complex, zero: complex, count: int) -> Matrix:
     if count == 1:
         return np.array([[positive]])
-    return np.eye(3) * positive + np.full((3, 3), (zero - positive) / 3)
+    matrix: Matrix = np.eye(3) * positive + np.full((3, 3), (zero - positive) / 3)
+    return matrix
 
 
 def _charging(branch: Branch, count: int) -> Matrix:
@@ -102,7 +104,8 @@ def _charging(branch: Branch, count: int) -> Matrix:
 
 def _rotations(count: int) -> Matrix:
     angles = np.array([0.0, -120.0, 120.0])[:count]
-    return np.exp(1j * np.deg2rad(angles))
+    rotations: Matrix = np.exp(1j * np.deg2rad(angles))
+    return rotations
 
 
 def _scale(base_v: float) -> float:

@@ -1,9 +1,9 @@
 """Curtailment of a set of items (trades or connections) until the AC power flow is safe in every case.
 
-A case is the schedule itself or one of its contingencies (a large trade is not delivered). Steps: linearise the cases
-that break a limit, solve the program of the cuts with lazily added rows, verify by AC, linearise again where that is not
-enough, round the cuts up to whole Wh, verify again. If that fails all cuts are raised together until it is safe. Linear
-models propose; only the AC power flow decides.
+A case is the schedule itself or one of its contingencies (a large trade is not delivered). Steps: linearise
+the cases that break a limit, solve the program of the cuts with lazily added rows, verify by AC, linearise
+again where that is not enough, round the cuts up to whole Wh, verify again. If that fails all cuts are raised
+together until it is safe. Linear models propose; only the AC power flow decides.
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ FALLBACK_STEPS: Final = 64
 class CutRequest:
     """Net injections in Wh, what may be cut, and the cases that must be safe.
 
-    `incidence` is connections x items, `weight` the cost of a cut by the objective (above zero), `most_wh` the largest
-    cut of each item, `case_offset_wh` what each case adds to the injections (cases x connections; the first is zero).
+    `incidence` is connections x items, `weight` the cost of a cut by the objective (above zero), `most_wh`
+    the largest cut of each item, `case_offset_wh` what each case adds to the injections (cases x connections;
+    the first is zero).
     """
 
     injection_wh: Floats
@@ -215,7 +216,7 @@ def _below_branch(network: Network) -> NDArray[np.bool_]:
 def _propose(
     request: CutRequest, collected: list[tuple[_Rows, Floats]], objective: Objective
 ) -> tuple[Floats, tuple[BindingRow, ...]] | None:
-    """Return the cuts of the program over all rows so far, the newest linearisation of a case counting, and what binds."""
+    """Return the optimal cuts over the newest linearisation of every case so far, and what binds."""
     rows, relief, needed = _stack(request, collected)
     active = list(np.argsort(-needed, kind="stable")[: min(ROWS_AT_FIRST, len(needed))])
     known = set(active)

@@ -1,8 +1,9 @@
 """The program that cuts least: minimise the cost of cuts under linear rows that each say how much must go.
 
-Three objectives. Fee-weighted: convex, sum of weight x cut squared, cuts least where the weight (the congestion fee paid)
-is highest, and has one optimum. Merit order: linear, takes the lowest fee first. Proportional: fee-weighted with equal
-fees and the weight 1 / energy. Solved by Clarabel (interior point) and HiGHS (simplex), called directly.
+Three objectives. Fee-weighted: convex, sum of weight x cut squared, cuts least where the weight (the
+congestion fee paid) is highest, and has one optimum. Merit order: linear, takes the lowest fee first.
+Proportional: fee-weighted with equal fees and the weight 1 / energy. Solved by Clarabel (interior point) and
+HiGHS (simplex), called directly.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def solve_linear(program: CutProgram) -> Cuts | None:
     """Return a minimiser of sum weight x cut, or nothing if no cuts are enough."""
     import highspy
 
-    solver = highspy.Highs()
+    solver = highspy.Highs()  # type: ignore[no-untyped-call]
     solver.setOptionValue("output_flag", False)
     solver.setOptionValue("threads", 1)
     size, rows = len(program.weight), len(program.needed)

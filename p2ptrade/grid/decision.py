@@ -1,10 +1,10 @@
 """The grid operator's decision on a cleared slot: approve it, ask for another round, or refuse it.
 
-What is checked is physical: the scheduled net injection of every connection, sampled around its forecast error, and with
-each large trade not delivered. A safe slot is approved. Otherwise the least cut is found; it becomes tighter zone limits
-for the next round of the auction as long as that changes positions, and an import/export envelope for every connection
-that is cut, which holds whatever the auction does. After the last round the zones that still hold offending positions
-are left out.
+What is checked is physical: the scheduled net injection of every connection, sampled around its forecast
+error, and with each large trade not delivered. A safe slot is approved. Otherwise the least cut is found; it
+becomes tighter zone limits for the next round of the auction as long as that changes positions, and an
+import/export envelope for every connection that is cut, which holds whatever the auction does. After the last
+round the zones that still hold offending positions are left out.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ class Outcome(StrEnum):
 class Rules:
     """Parameters of the check.
 
-    At most `violation_ppm` of `samples` sampled slots may be unsafe; trades of `delivery_wh` and more must be safe to
-    fail; no connection is cut below `floor_wh` (4.2 kW, cf. German Energy Act section 14a); `rounds` of the auction.
+    At most `violation_ppm` of `samples` sampled slots may be unsafe; trades of `delivery_wh` and more must be
+    safe to fail; no connection is cut below `floor_wh` (4.2 kW, cf. German Energy Act section 14a); `rounds`
+    of the auction.
     """
 
     violation_ppm: int = 10_000
@@ -71,9 +72,10 @@ DEFAULT_RULES: Final = Rules()
 class SlotSchedule:
     """What every connection plans for a slot, in the network's order; energy in Wh.
 
-    `scheduled_wh` is the net injection (fed in positive) with trades, own use and the retailer's part in it; `traded_wh`
-    the position in the auction (sold positive); `fee_micro_per_kwh` the congestion fee offered for not being cut;
-    `error_wh` the standard deviation of the forecast; `account` the ledger account of the connection.
+    `scheduled_wh` is the net injection (fed in positive) with trades, own use and the retailer's part in it;
+    `traded_wh` the position in the auction (sold positive); `fee_micro_per_kwh` the congestion fee offered
+    for not being cut; `error_wh` the standard deviation of the forecast; `account` the ledger account of the
+    connection.
     """
 
     slot: SlotNumber
@@ -101,7 +103,7 @@ class SlotSchedule:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What one connection loses in the slot, and why; `reasons` name the binding elements and the share of the relief."""
+    """What one connection loses in the slot, and why: `reasons` name the binding elements and its effect on them."""
 
     account: AccountId
     connection: str
@@ -122,10 +124,10 @@ class Cut:
 class GridDecision:
     """The decision on a slot.
 
-    `grid` holds the limits to clear the next round with (unchanged if approved); `envelopes` only the cut connections.
-    `before` and `after` are the verdicts on the plain schedule and on the one within the envelopes;
-    `unsafe_ppm` the shares of sampled slots that break a limit, before and after. `input_hash` identifies what was
-    decided on: the same inputs give the same decision.
+    `grid` holds the limits to clear the next round with (unchanged if approved); `envelopes` only the cut
+    connections. `before` and `after` are the verdicts on the plain schedule and on the one within the
+    envelopes; `unsafe_ppm` the shares of sampled slots that break a limit, before and after. `input_hash`
+    identifies what was decided on: the same inputs give the same decision.
     """
 
     outcome: Outcome
@@ -223,7 +225,7 @@ def _request(network: Network, schedule: SlotSchedule, rules: Rules) -> CutReque
 
 
 def _non_delivery(schedule: SlotSchedule, rules: Rules) -> Floats:
-    """Return the cases: the schedule itself, then each large trade missing from it, as far as its own injection goes."""
+    """Return the cases: the schedule itself, then each large trade missing from it, within its own injection."""
     cases = [np.zeros(len(schedule.account))]
     for number, (traded, scheduled) in enumerate(zip(schedule.traded_wh, schedule.scheduled_wh, strict=True)):
         missing = min(abs(traded), abs(scheduled)) if traded * scheduled > 0 else 0
@@ -238,10 +240,11 @@ def _non_delivery(schedule: SlotSchedule, rules: Rules) -> Floats:
 def _safe_cuts(
     network: Network, request: CutRequest, noise_wh: Floats, rules: Rules
 ) -> tuple[CutResult, tuple[int, int]]:
-    """Return cuts after which the cases are safe and few enough sampled slots are not; margins grow until they are.
+    """Return cuts after which the cases are safe and few enough sampled slots are not; margins grow until
+    they are.
 
-    In the samples a connection that is cut keeps to its envelope, so its error is one-sided. Where the margins cannot
-    grow enough the result is not safe.
+    In the samples a connection that is cut keeps to its envelope, so its error is one-sided. Where the
+    margins cannot grow enough the result is not safe.
     """
     margins = Margins()
     before = _unsafe_ppm(network, request.injection_wh + noise_wh)
@@ -381,7 +384,8 @@ def _words(
     lines = [str(violation) for violation in before.violations]
     if unsafe_ppm[0] > rules.violation_ppm:
         lines.append(
-            f"{unsafe_ppm[0] / PPM:.1%} of {rules.samples} sampled slots break a limit; {rules.violation_ppm / PPM:.1%} may"
+            f"{unsafe_ppm[0] / PPM:.1%} of {rules.samples} sampled slots break a limit, "
+            f"and only {rules.violation_ppm / PPM:.1%} may"
         )
     lines += [str(cut) for cut in cuts]
     if cuts:

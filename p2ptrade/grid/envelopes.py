@@ -1,4 +1,5 @@
-"""Import/export envelopes: the most that a connection may draw and feed in during a slot, and the root that is signed.
+"""Import/export envelopes: the most that a connection may draw and feed in during a slot, and the root that
+is signed.
 
 Only connections that are cut have one; the root over none is zero. A leaf is
 keccak256(keccak256(abi.encode(uint256 slot, uint256 account, uint256 importWh, uint256 exportWh))).

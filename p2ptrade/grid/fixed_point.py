@@ -1,9 +1,10 @@
 """The fixed-point power flow on a dense impedance matrix, for many scenarios at once.
 
-At the loaded terminals v <- w + Z conj(s / v), repeated until the voltages rest; then all voltages and branch currents
-follow by one product. Sufficient for existence and convergence: max_i sum_j |Z_ij||s_j| / (|w_i||w_j|) < 1/4 (Bolognani
-and Zampieri, "On the existence and linear approximation of the power flow solution", IEEE Trans. Power Systems 31(1),
-2016). A scenario that does not settle in `MAX_ITERATIONS` has collapsed: it is reported as not converged, never guessed.
+At the loaded terminals v <- w + Z conj(s / v), repeated until the voltages rest; then all voltages and branch
+currents follow by one product. Sufficient for existence and convergence: max_i sum_j |Z_ij||s_j| /
+(|w_i||w_j|) < 1/4 (Bolognani and Zampieri, "On the existence and linear approximation of the power flow
+solution", IEEE Trans. Power Systems 31(1), 2016). A scenario that does not settle in `MAX_ITERATIONS` has
+collapsed: it is reported as not converged, never guessed.
 """
 
 from __future__ import annotations

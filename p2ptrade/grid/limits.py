@@ -1,8 +1,9 @@
 """Line limits of the zones for a slot: how many Wh the market may move over each zone's line, each way.
 
-A line carries what flows whatever the market decides (the base, with its forecast error) and what the market adds. The
-market's part is what is left of the rating, and of the voltage band, at a quantile of sampled errors: in a share of at
-most `violation_ppm` of the samples the line would be exceeded with the market at its limit.
+A line carries what flows whatever the market decides (the base, with its forecast error) and what the market
+adds. The market's part is what is left of the rating, and of the voltage band, at a quantile of sampled
+errors: in a share of at most `violation_ppm` of the samples the line would be exceeded with the market at its
+limit.
 """
 
 from __future__ import annotations
@@ -103,10 +104,11 @@ def _upper(values: Floats, violation_ppm: int) -> float:
 def _within_voltage(
     network: Network, members: Sequence[int], drawn: Floats, power_w: float, margins: Margins, violation_ppm: int
 ) -> float:
-    """Return the largest part of a zone's power, up to `power_w`, that is safe, spread over its connections by capacity.
+    """Return the largest part of a zone's power, up to `power_w`, that is safe, spread over its connections
+    by capacity.
 
-    The AC power flow is run for `STEPS` fractions at the sample's median, and the fraction is then checked on the whole
-    sample and lowered while more than `violation_ppm` of it is unsafe.
+    The AC power flow is run for `STEPS` fractions at the sample's median, and the fraction is then checked on
+    the whole sample and lowered while more than `violation_ppm` of it is unsafe.
     """
     if power_w == 0 or not members:
         return abs(power_w)

@@ -1,7 +1,8 @@
 """Sorted-pair Keccak Merkle trees, as OpenZeppelin's `MerkleProof` verifies them.
 
-A leaf is hashed twice, so that no inner node can pass for one; a pair is hashed smaller first, so that a proof needs no
-directions. An odd node at the end of a level moves up unchanged. The root of nothing is 32 zero bytes.
+A leaf is hashed twice, so that no inner node can pass for one; a pair is hashed smaller first, so that a
+proof needs no directions. An odd node at the end of a level moves up unchanged. The root of nothing is 32
+zero bytes.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A radial distribution network: nodes, branches and connections, in SI units, checked when it is made.
 
-Everything is referred to the voltage level of the connections: the transformer is a series branch between the source
-node (its stiff medium-voltage side, seen from below) and the busbar. A network that exists is one that can be solved:
-every branch has an impedance and a rating, every node hangs on the source by exactly one path.
+Everything is referred to the voltage level of the connections: the transformer is a series branch between the
+source node (its stiff medium-voltage side, seen from below) and the busbar. A network that exists is one that
+can be solved: every branch has an impedance and a rating, every node hangs on the source by exactly one path.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ class Node:
 class Branch:
     """A line or transformer from `from_node` to `to_node` (indices), as a pi circuit.
 
-    Series impedance in ohm and total shunt admittance in siemens, positive and zero sequence; rating in ampere.
+    Series impedance in ohm and total shunt admittance in siemens, positive and zero sequence; rating in
+    ampere.
     """
 
     id: str
@@ -85,7 +86,8 @@ class Connection:
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A radial network with one source; nominal voltages are line to line, limits per unit of the nominal voltage.
+    """A radial network with one source; nominal voltages are line to line, limits per unit of the nominal
+    voltage.
 
     Raises:
         GridError: an element that cannot be solved or has no limit, by name and with the reason.

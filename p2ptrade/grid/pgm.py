@@ -1,7 +1,8 @@
 """power-grid-model behind our interface: the second opinion on every verdict, and the engine for large areas.
 
-It shares nothing with our own solver but the network's elements. Its source is a Thevenin source; a short-circuit power
-of 1e16 VA makes it stiff (with its default of 1e10 VA, voltages are off by up to 8e-3 pu).
+It shares nothing with our own solver but the network's elements. Its source is a Thevenin source; a
+short-circuit power of 1e16 VA makes it stiff (with its default of 1e10 VA, voltages are off by up to 8e-3
+pu).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from power_grid_model import (
     PowerGridModel,
     initialize_array,
 )
-from power_grid_model.errors import PowerGridError
+from power_grid_model.errors import PowerGridError  # type: ignore[attr-defined, unused-ignore]
 
 from p2ptrade.grid.network import Network, Phase, Wires
 from p2ptrade.grid.powerflow import Floats, Flow, as_batch, phases
@@ -67,7 +68,7 @@ class PgmPowerFlow:
             return _collapsed(self._network)
         return self._flow(result, active)
 
-    def _calculate(self, active: Floats, reactive: Floats) -> dict[Any, NDArray[Any]]:
+    def _calculate(self, active: Floats, reactive: Floats) -> dict[Any, Any]:
         update = {}
         for kind, members in ((ComponentType.sym_load, self._three), (ComponentType.asym_load, self._single)):
             if len(members) == 0:
@@ -93,7 +94,7 @@ class PgmPowerFlow:
             },
         )
 
-    def _flow(self, result: dict[Any, NDArray[Any]], active: Floats) -> Flow:
+    def _flow(self, result: dict[Any, Any], active: Floats) -> Flow:
         scenarios = len(active)
         voltage = result[ComponentType.node]["u_pu"].reshape(scenarios, -1)
         lines = result[ComponentType.line]

@@ -1,7 +1,8 @@
 """What every power-flow engine takes and gives, so that two of them can be asked the same question.
 
-Injections are those of the connections, in W and var, generation positive; results are per terminal: a node and a phase
-(three for each node of a three-phase network, one of a symmetric one), nodes and branches in the network's order.
+Injections are those of the connections, in W and var, generation positive; results are per terminal: a node
+and a phase (three for each node of a three-phase network, one of a symmetric one), nodes and branches in the
+network's order.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ Complexes = NDArray[np.complexfloating[Any, Any]]
 class Flow:
     """Results of a batch, one row per scenario.
 
-    `voltage_pu` by terminal; `current_a` by branch and phase, the larger of the two ends; `loading` is the current over
-    the rating; `loss_w` and `source_w` (what the network takes from its source) are totals. Where `converged` is false
-    the other numbers mean nothing, and the scenario is unsafe.
+    `voltage_pu` by terminal; `current_a` by branch and phase, the larger of the two ends; `loading` is the
+    current over the rating; `loss_w` and `source_w` (what the network takes from its source) are totals.
+    Where `converged` is false the other numbers mean nothing, and the scenario is unsafe.
     """
 
     voltage_pu: Floats
@@ -58,7 +59,8 @@ def phases(network: Network) -> int:
 def as_batch(network: Network, injection_w: Floats, injection_var: Floats | None) -> tuple[Floats, Floats]:
     """Return active and reactive injections as scenarios x connections.
 
-    Without reactive ones, each connection's net withdrawal carries its own power factor and its net injection none.
+    Without reactive ones, each connection's net withdrawal carries its own power factor and its net injection
+    none.
 
     Raises:
         InputError: the arrays do not fit the network.

@@ -1,6 +1,7 @@
 """Homes and their quarter-hour profiles: what is connected, and what it used and generated in sample weeks.
 
-A battery is a device with a size and a power; when it charges is the home's own decision, so it has no profile.
+A battery is a device with a size and a power; when it charges is the home's own decision, so it has no
+profile.
 """
 
 from __future__ import annotations

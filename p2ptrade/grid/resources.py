@@ -41,7 +41,8 @@ def read_json(path: Path, schema: str) -> Any:
     """Return the JSON document in a file, checked against a schema of the package.
 
     Raises:
-        InputError: the file cannot be read, is not JSON, or breaks the schema (with the JSON pointer of the place).
+        InputError: the file cannot be read, is not JSON, or breaks the schema (with the JSON pointer of the
+        place).
     """
     try:
         text = path.read_text(encoding="utf-8")

@@ -1,7 +1,8 @@
 """Exact first-order sensitivities of an AC power-flow solution, by the implicit function theorem.
 
-With i = conj(s / v) at the loaded terminals and dv = Z di:  dv + Z diag(i / conj v) conj(dv) = Z conj(ds / v). One real
-system of twice the number of loaded terminals gives the change of every voltage and current per watt of every connection.
+With i = conj(s / v) at the loaded terminals and dv = Z di:  dv + Z diag(i / conj v) conj(dv) = Z conj(ds /
+v). One real system of twice the number of loaded terminals gives the change of every voltage and current per
+watt of every connection.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from p2ptrade.grid.powerflow import Complexes, Floats, as_batch, phases
 class Sensitivity:
     """Values at an operating point and their change per watt of each connection's active injection.
 
-    `voltage` (pu) by terminal, `loading` (current over rating, the end that carries more) by branch and phase; `loss` is
-    the change of the network's losses, W per W. A withdrawal's reactive power moves with it at the connection's power
-    factor.
+    `voltage` (pu) by terminal, `loading` (current over rating, the end that carries more) by branch and
+    phase; `loss` is the change of the network's losses, W per W. A withdrawal's reactive power moves with it
+    at the connection's power factor.
     """
 
     voltage_pu: Floats
@@ -74,7 +75,7 @@ def _assemble(network: Network, engine: FixedPointPowerFlow, current: Complexes,
     voltage = model.no_load_voltage + model.voltage_map @ current
     branch = model.no_load_branch + model.branch_map @ current
     branch_change = _magnitude_change(branch, model.branch_map @ change)
-    loading = np.abs(branch)
+    loading: Floats = np.abs(branch).astype(np.float64)
     if model.both_ends:
         half = len(loading) // 2
         larger = loading[:half] >= loading[half:]
@@ -95,5 +96,5 @@ def _magnitude_change(value: Complexes, change: Complexes) -> Floats:
     """Return the change of |value|; a value of zero has none that is linear, and cannot bind."""
     size: np.ndarray[Any, Any] = np.abs(value)
     safe = np.where(size > 0, size, 1.0)
-    result: Floats = (np.conj(value / safe)[:, None] * change).real
+    result: Floats = (np.conj(value / safe)[:, None] * change).real.astype(np.float64)
     return result

@@ -1,7 +1,8 @@
 """The safety of a set of injections: AC power flow by two engines against the limits of the network.
 
-A finding is a value: an unsafe set is a `Verdict` that says which element, phase, value and limit. What cannot be solved,
-or what the two engines do not agree on, is unsafe. Comparisons are written so that NaN fails.
+A finding is a value: an unsafe set is a `Verdict` that says which element, phase, value and limit. What
+cannot be solved, or what the two engines do not agree on, is unsafe. Comparisons are written so that NaN
+fails.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Margins:
-    """How far inside of the network's limits a set must stay: voltage band in per unit, loading as a share of rating."""
+    """How far inside of the limits a set must stay: voltage in per unit, loading as a share of the rating."""
 
     voltage_pu: float = 0.0
     loading: float = 0.0
@@ -102,7 +103,8 @@ def check_injections(
 ) -> Verdict:
     """Return the verdict on one injection per connection, in W and var, generation positive.
 
-    Without reactive injections each connection's net withdrawal has its own power factor and net generation has unity.
+    Without reactive injections each connection's net withdrawal has its own power factor and net generation
+    has unity.
 
     Raises:
         InputError: the arrays do not fit the network.
@@ -137,7 +139,8 @@ def limited_terminals(network: Network) -> NDArray[np.int64]:
     """Return the terminals whose voltage has limits: all but the source's, which is not ours to keep."""
     count = phases(network)
     terminals = np.arange(len(network.nodes) * count)
-    return terminals[terminals // count != network.source_node]
+    limited: NDArray[np.int64] = terminals[terminals // count != network.source_node]
+    return limited
 
 
 def terminal_name(network: Network, terminal: int) -> tuple[str, str]:

@@ -1,7 +1,8 @@
 """A network as the auction's zone tree: zone 0 at the transformer, every other zone behind one branch.
 
-A zone is what hangs below its branch, without the zones below it. The proposal cuts at the head of each feeder that has
-enough connections, then halves the fullest zones; the operator edits it by naming the branches to cut at.
+A zone is what hangs below its branch, without the zones below it. The proposal cuts at the head of each
+feeder that has enough connections, then halves the fullest zones; the operator edits it by naming the
+branches to cut at.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class ZonePlan:
 
 
 def propose_zones(network: Network, max_zones: int = ZONES_MAX, *, connections_per_zone: int = 40) -> ZonePlan:
-    """Return a zone tree: one zone a feeder, and more where a zone has over `connections_per_zone` connections.
+    """Return a zone tree: one zone a feeder, and more where a zone has over `connections_per_zone`
+    connections.
 
     Raises:
         InputError: `max_zones` is not between 1 and 32.

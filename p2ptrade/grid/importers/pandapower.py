@@ -1,8 +1,8 @@
 """Networks of pandapower as documents of our own format.
 
-Taken over: nodes, lines in service whose switches are closed, one two-winding transformer and one external grid. What our
-format cannot say (several sources, controllers, bus-bus switches with impedance) is refused, not dropped.
-Formulas of the transformer: pandapower documentation, "Transformer", pi model.
+Taken over: nodes, lines in service whose switches are closed, one two-winding transformer and one external
+grid. What our format cannot say (several sources, controllers, bus-bus switches with impedance) is refused,
+not dropped. Formulas of the transformer: pandapower documentation, "Transformer", pi model.
 """
 
 from __future__ import annotations

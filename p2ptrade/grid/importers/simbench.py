@@ -1,8 +1,8 @@
 """Grids and profiles of SimBench (www.simbench.de, ODbL 1.0) as a network and a homes file of our own.
 
-A home is a customer connection: the household or commercial load of a node, with the PV system, the battery, the charging
-points and the heat pump that SimBench attaches to the same node. SimBench's clock is Central European standard time all
-year (its 2016 has 366 x 96 quarter hours), so UTC is one hour less.
+A home is a customer connection: the household or commercial load of a node, with the PV system, the battery,
+the charging points and the heat pump that SimBench attaches to the same node. SimBench's clock is Central
+European standard time all year (its 2016 has 366 x 96 quarter hours), so UTC is one hour less.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ FUSES_A = (35, 50, 63, 80, 100, 125, 160, 200, 250, 315, 400)
 
 
 def convert(code: str, name: str, weeks: dict[WeekName, datetime]) -> tuple[dict[str, Any], HomeProfiles]:
-    """Return the network document and the homes of a SimBench grid, for weeks named by their Monday (UTC midnight).
+    """Return the network document and the homes of a SimBench grid, for weeks named by their Monday (UTC
+    midnight).
 
     Raises:
         InputError: the grid has what our formats cannot say, or a week is outside of 2016.
@@ -41,7 +42,9 @@ def convert(code: str, name: str, weeks: dict[WeekName, datetime]) -> tuple[dict
     document = document_from_pandapower(
         net,
         name=name,
-        source=f"SimBench grid {code} (www.simbench.de); connection capacities are assumed: the smallest usual main fuse",
+        source=(
+            f"SimBench grid {code} (www.simbench.de); connection capacities are assumed: the smallest usual main fuse"
+        ),
         licence="ODbL-1.0",
         wires="symmetric",
         connections=[_connection(net, bus, home) for bus, home in zip(buses, homes, strict=True)],
@@ -69,7 +72,7 @@ def save(document: dict[str, Any], homes: HomeProfiles, networks: Path, profiles
 
 
 def _rows(net: Any, bus: int, pattern: re.Pattern[str] | None) -> list[int]:
-    """Return the loads at a bus whose profile fits; with None, those that are neither charging points nor heat pumps."""
+    """Return the loads at a bus whose profile fits; with None, those without a special profile."""
     rows = net.load[net.load.bus == bus]
 
     def fits(profile: str) -> bool:
