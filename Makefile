@@ -73,7 +73,8 @@ test-slow: setup $(STAMPS)/slither $(STAMPS)/halmos
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m slow $(ARGS)
 
 soak: setup $(STAMPS)/slither
-	FOUNDRY_PROFILE=soak scripts/forge.sh test
+	seed=$$(od -An -N7 -tu8 /dev/urandom | tr -d ' '); echo "forge's seed: $$seed"; \
+	FOUNDRY_PROFILE=soak FOUNDRY_FUZZ_SEED=$$seed scripts/forge.sh test
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m soak $(ARGS)
 
 forge-test: setup
