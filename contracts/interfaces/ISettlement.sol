@@ -103,7 +103,7 @@ interface ISettlement {
 
     /// @notice Accept the report of a slot that `quorum` oracles signed. Anyone may send it.
     /// @param report The report; version 1 settles, later versions correct inside the correction window.
-    /// @param signatures EIP-712 signatures of oracles, 65 bytes, low s, signers strictly rising.
+    /// @param signatures EIP-712 signatures of oracles, compact (EIP-2098), signers strictly rising.
     function submitReport(Report calldata report, bytes[] calldata signatures) external;
 
     /// @notice Settle the next page of the submitted report of version 1. Anyone may send it.

@@ -2,13 +2,14 @@
 pragma solidity 0.8.37;
 
 import {IAccessManager} from "@openzeppelin/contracts/access/manager/IAccessManager.sol";
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+
+import {Signatures} from "./Signatures.sol";
 
 /// @title Counts signatures of holders of a role.
 library Quorum {
     /// @notice Index of the first signature that does not count and who made it, or the number of signatures if all do.
-    /// @dev A signature counts if it is canonical (65 bytes, low s), its signer holds `role`, and signers strictly rise,
-    /// which keeps anyone from counting twice.
+    /// @dev A signature counts if it is compact (EIP-2098, 64 bytes, low s), its signer holds `role`, and signers strictly
+    /// rise, which keeps anyone from counting twice.
     function firstBad(bytes32 digest, bytes[] calldata signatures, address manager, uint64 role)
         internal
         view
@@ -16,9 +17,8 @@ library Quorum {
     {
         address previous;
         for (; index < signatures.length; ++index) {
-            ECDSA.RecoverError problem;
-            (signer, problem,) = ECDSA.tryRecover(digest, signatures[index]);
-            if (problem != ECDSA.RecoverError.NoError || signer <= previous) return (index, signer);
+            signer = Signatures.recover(digest, signatures[index]);
+            if (signer <= previous) return (index, signer); // nobody's signature recovers to zero
             (bool isMember,) = IAccessManager(manager).hasRole(role, signer);
             if (!isMember) return (index, signer);
             previous = signer;

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {SlotPhase, SlotResult, Windows} from "../types/AuctionTypes.sol";
+
+/// @title An auction that was told how its slots were cleared: for tests of the settlement.
+contract ClearedAuction {
+    error NotCleared(uint64 slot, SlotPhase phase);
+
+    mapping(uint64 slot => SlotResult) private _results;
+    mapping(uint64 slot => SlotPhase) private _phases;
+    uint32 private immutable _settle;
+
+    constructor(uint32 settle) {
+        _settle = settle;
+    }
+
+    function setResult(uint64 slot, SlotResult calldata result_) external {
+        _results[slot] = result_;
+        _phases[slot] = SlotPhase.Cleared;
+    }
+
+    function setRefunded(uint64 slot) external {
+        _phases[slot] = SlotPhase.Refunded;
+    }
+
+    function handOver(uint64 slot) external returns (SlotPhase phase, SlotResult memory result_) {
+        phase = _phases[slot];
+        if (phase == SlotPhase.Refunded || phase == SlotPhase.Settling) revert NotCleared(slot, phase);
+        _phases[slot] = SlotPhase.Settling;
+        result_ = _results[slot];
+    }
+
+    function result(uint64 slot) external view returns (SlotResult memory) {
+        return _results[slot];
+    }
+
+    function windows() external view returns (Windows memory) {
+        return Windows(3600, 1800, 1200, 600, _settle);
+    }
+}
