@@ -90,8 +90,8 @@ def baran_wu_69() -> tuple[dict[str, Any], dict[str, Any]]:
         text,
         name="ieee-69",
         source=(
-            "M. E. Baran and F. F. Wu, Optimal capacitor placement on radial distribution systems, IEEE Transactions on "
-            "Power Delivery 4(1), 1989, doi 10.1109/61.19265; published facts, read from MATPOWER case69. Assumed: "
+            "M. E. Baran and F. F. Wu, Optimal capacitor placement on radial distribution systems, IEEE Transactions "
+            "on Power Delivery 4(1), 1989, doi 10.1109/61.19265; published facts, read from MATPOWER case69. Assumed: "
             "ratings of 400 A, connections of twice the published load"
         ),
         licence="published facts; cite the paper",
