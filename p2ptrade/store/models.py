@@ -2,5 +2,6 @@
 
 from p2ptrade.store.database import Base
 from p2ptrade.store.outbox import OutboxRow
+from p2ptrade.store.relay import RelayClosedSlotRow, RelayOpeningRow, RelaySealRow
 
-__all__ = ["Base", "OutboxRow"]
+__all__ = ["Base", "OutboxRow", "RelayClosedSlotRow", "RelayOpeningRow", "RelaySealRow"]
