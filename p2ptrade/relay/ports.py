@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Protocol
+
+from eth_typing import ChecksumAddress
 
 from p2ptrade.chain.packing import SealEntry
 from p2ptrade.domain.grid_data import GridData
+from p2ptrade.domain.outgoing import Outgoing
 from p2ptrade.domain.participant import AccountState, CoverRules
 from p2ptrade.domain.sealed import KeptSeal, Terms
 from p2ptrade.domain.units import AccountId, EnergyWh, PriceHalfMicroPerKwh, SlotNumber
@@ -30,8 +32,27 @@ class Cleared:
     transaction_hash: bytes
 
 
+@dataclass(slots=True)
+class Progress:
+    """What is known of a slot in this process; all of it can be found again on the chain or in the store."""
+
+    stands: str = ""
+    rounds: int = 0
+    attempts: int = 0
+    given_up: bool = False
+    cleared: Cleared | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call to be sent as a transaction."""
+
+    to: ChecksumAddress
+    data: bytes
+
+
 class ChainView(Protocol):
-    """What the relay reads from the chain."""
+    """What the relay reads from the chain, and how it words what it sends there."""
 
     def head(self) -> Head:
         """Return the newest block."""
@@ -69,6 +90,37 @@ class ChainView(Protocol):
         """Return the clearing of a slot, if it was cleared."""
         ...
 
+    def commit_call(self, slot: SlotNumber, root: bytes, count: int) -> Call:
+        """Return the call that commits to the relayed seals of a slot."""
+        ...
+
+    def sort_call(self, slot: SlotNumber, arrivals: Sequence[SealEntry], positions: Sequence[int]) -> Call:
+        """Return the call that puts own seals into the order of the book."""
+        ...
+
+    def clear_call(self, slot: SlotNumber, book: bytes, result: "Submittable", published: GridData) -> Call:
+        """Return the call that clears a slot whose book is one page."""
+        ...
+
+
+class Submittable(Protocol):
+    """A result that the grid operator approved."""
+
+    @property
+    def prices(self) -> tuple[PriceHalfMicroPerKwh, ...]:
+        """Return the zone prices."""
+        ...
+
+    @property
+    def grid(self) -> GridData:
+        """Return the grid data that the prices keep."""
+        ...
+
+    @property
+    def verdict(self) -> ApprovedVerdict:
+        """Return the operator's verdict."""
+        ...
+
 
 class SealStore(Protocol):
     """What the relay keeps; whatever a method was asked to keep is on the disk when it returns."""
@@ -98,27 +150,22 @@ class SealStore(Protocol):
         ...
 
 
-class Sent(Enum):
-    """What became of a transaction that was asked for."""
-
-    UNKNOWN = "unknown"
-    WAITING = "waiting"
-    SUCCEEDED = "succeeded"
-    REVERTED = "reverted"
-
-
-class Transactions(Protocol):
+class Outbox(Protocol):
     """The relay's outgoing transactions: each intent is sent once, whatever happens in between."""
 
-    def send(self, intent: str, function: str, *arguments: object) -> None:
-        """Send a call of the auction contract under the name `intent`, unless that intent was sent before."""
+    def submit(self, intent: str, to: ChecksumAddress | None, data: bytes) -> Outgoing:
+        """Send a transaction for `intent` unless it has one that may still succeed, or did.
+
+        Raises:
+            TransactionRevertedError: it would revert now.
+        """
         ...
 
-    def outcome(self, intent: str) -> Sent:
-        """Return what became of an intent."""
+    def find(self, intent: str) -> Outgoing | None:
+        """Return the transaction of an intent."""
         ...
 
-    def advance(self) -> None:
+    def advance(self) -> list[Outgoing]:
         """Send and look up what is waiting."""
         ...
 

@@ -125,7 +125,6 @@ class SlotState(WireModel):
     chain_time_s: U64
     seals: U32
     root: Bytes32 | None = None
-    commit_transaction: Bytes32 | None = None
     openings: U32 = 0
     rounds: U8 = 0
     prices_half_micro_per_kwh: tuple[U64, ...] = ()

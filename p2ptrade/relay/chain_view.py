@@ -1,0 +1,101 @@
+"""The relay's view of the chain: the auction, the ledger and the grid limits of one market."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from p2ptrade.chain.client import ChainClient
+from p2ptrade.chain.contracts.double_auction import DoubleAuction, Submission
+from p2ptrade.chain.contracts.grid_limits import GridLimits
+from p2ptrade.chain.contracts.ledger import Ledger
+from p2ptrade.chain.packing import OpenedRecord, SealEntry, pack_entries, unpack_book
+from p2ptrade.domain.grid_data import GridData
+from p2ptrade.domain.participant import AccountState, CoverRules
+from p2ptrade.domain.sealed import Terms
+from p2ptrade.domain.units import AccountId, SlotNumber
+from p2ptrade.errors import InputError
+from p2ptrade.relay.ports import Call, Cleared, Head, Submittable
+
+_OWN_BIT = 0x10
+
+
+@dataclass(frozen=True)
+class AuctionView:
+    """Reads what the relay needs; `first_block` is the one in which the contracts were deployed, or one before it."""
+
+    client: ChainClient
+    auction: DoubleAuction
+    ledger: Ledger
+    limits: GridLimits
+    first_block: int = 0
+
+    def head(self) -> Head:
+        """Return the newest block."""
+        head = self.client.head()
+        return Head(head.number, head.time_s)
+
+    def accounts(self, accounts: Sequence[AccountId]) -> Mapping[AccountId, AccountState]:
+        """Return the ledger accounts that exist among those asked for."""
+        return self.ledger.accounts(accounts)
+
+    def cover_rules(self) -> CoverRules:
+        """Return what an order must be covered with."""
+        return self.auction.cover_rules()
+
+    def root(self, slot: SlotNumber) -> bytes | None:
+        """Return the relay's commitment of a slot."""
+        return self.auction.root(slot)
+
+    def own_seals(self, slot: SlotNumber) -> tuple[SealEntry, ...]:
+        """Return the seals made by own transactions, in their order of arrival."""
+        seals = self.auction.own_seals(slot, first=self.first_block)
+        return tuple(SealEntry(seal.account, seal.digest) for seal in seals)
+
+    def own_seals_sorted(self, slot: SlotNumber) -> bool:
+        """Return whether the own seals of a slot have been put into the order of the book."""
+        return self.auction.own_seals_sorted(slot, first=self.first_block)
+
+    def opened(self, slot: SlotNumber) -> Mapping[bytes, Terms]:
+        """Return the orders that their owners opened on the chain, by digest."""
+        records = self.auction.opened(slot, first=self.first_block)
+        return {digest: _terms(record) for digest, record in records.items()}
+
+    def grid_data(self, slot: SlotNumber) -> GridData | None:
+        """Return what the grid operator published for a slot."""
+        return self.limits.published(slot, first=self.first_block)
+
+    def cleared(self, slot: SlotNumber) -> Cleared | None:
+        """Return the clearing of a slot, if it was cleared."""
+        cleared = self.auction.cleared(slot, first=self.first_block)
+        if cleared is None:
+            return None
+        return Cleared(cleared.prices, cleared.result.bought_wh, cleared.transaction_hash)
+
+    def commit_call(self, slot: SlotNumber, root: bytes, count: int) -> Call:
+        """Return the call that commits to the relayed seals of a slot."""
+        return Call(self.auction.address, self.auction.call_data("commit", slot, root, count))
+
+    def sort_call(self, slot: SlotNumber, arrivals: Sequence[SealEntry], positions: Sequence[int]) -> Call:
+        """Return the call that puts own seals into the order of the book."""
+        data = self.auction.call_data("sortOwnSeals", slot, pack_entries(arrivals), list(positions))
+        return Call(self.auction.address, data)
+
+    def clear_call(self, slot: SlotNumber, book: bytes, result: Submittable, published: GridData) -> Call:
+        """Return the call that clears a slot whose book is one page."""
+        submission = Submission(
+            slot=slot,
+            book=book,
+            prices=result.prices,
+            grid_data=result.grid.pack(),
+            published=b"" if result.grid == published else published.pack(),
+            envelope_root=result.verdict.envelope_root,
+            verdict=result.verdict.signature,
+        )
+        return Call(self.auction.address, self.auction.clear_data(submission))
+
+
+def _terms(record: bytes) -> Terms:
+    """Return the terms in a record as `Opened` has it: without a signature, whoever brought the seal."""
+    (opened,) = unpack_book(bytes([record[0] | _OWN_BIT]) + record[1:])
+    if not isinstance(opened, OpenedRecord):
+        raise InputError("an opening on the chain is of a kind that opens nothing")
+    return Terms(opened.side, opened.steps, opened.salt)

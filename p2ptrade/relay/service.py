@@ -1,0 +1,168 @@
+"""The relay's cycle: commit to what was sealed, then clear what was opened. The chain and the store are its memory.
+
+Every step reads where a slot stands and does the next thing; a relay that was killed anywhere goes on there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from p2ptrade.chain.packing import pack_book, running_hash
+from p2ptrade.chain.typed_data import Domain
+from p2ptrade.domain.checkpoint import Checkpoint, pass_by
+from p2ptrade.domain.participant import CoverRules
+from p2ptrade.domain.sealed import KeptSeal
+from p2ptrade.domain.slot import Windows, slot_at
+from p2ptrade.domain.units import AccountId, SlotNumber
+from p2ptrade.errors import TransactionRevertedError
+from p2ptrade.relay.book import MadeBook, live_own_seals, make_book
+from p2ptrade.relay.desk import entries_of
+from p2ptrade.relay.metrics import RelayMetrics
+from p2ptrade.relay.ports import Call, ChainView, GridOperator, Outbox, Progress, SealStore
+from p2ptrade.relay.rounds import NotApproved, find_approved
+from p2ptrade.transport.book_reading import BookContext
+
+CLEAR_ATTEMPTS_MAX: Final = 5
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Relay:
+    """The daemon's state and its step."""
+
+    chain: ChainView
+    store: SealStore
+    outbox: Outbox
+    operator: GridOperator
+    domain: Domain
+    windows: Windows
+    commit_lead_s: int
+    metrics: RelayMetrics = field(default_factory=RelayMetrics)
+    checkpoint: Checkpoint = pass_by
+    progress: dict[SlotNumber, Progress] = field(default_factory=dict)
+    _rules: CoverRules | None = None
+
+    def step(self) -> None:
+        """Bring every slot that is near its gate or past it as far as it can get now.
+
+        Raises:
+            ChainUnreachableError, PeerUnreachableError: somebody does not answer; the next step goes on.
+        """
+        self.outbox.advance()
+        head = self.chain.head()
+        self.metrics.head_block.set(head.number)
+        for slot in self._slots_at_work(head.time_s):
+            progress = self.progress.setdefault(slot, Progress())
+            if head.time_s < self.windows.gate(slot):
+                self._commit(slot, progress)
+            elif progress.cleared is None and not progress.given_up:
+                self._clear(slot, progress, head.time_s)
+        self._forget_before(slot_at(head.time_s))
+
+    def stands(self, slot: SlotNumber) -> Progress:
+        """Return what is known of a slot in this process."""
+        return self.progress.get(slot, Progress())
+
+    def _slots_at_work(self, now_s: int) -> list[SlotNumber]:
+        """Return the slots whose commitment is due or whose clearing is not over, the most urgent first."""
+        first = slot_at(now_s + self.windows.clear_lead_s) + 1
+        last = slot_at(now_s + self.windows.gate_lead_s + self.commit_lead_s)
+        return [SlotNumber(slot) for slot in range(first, last + 1)]
+
+    def _commit(self, slot: SlotNumber, progress: Progress) -> None:
+        sent = self.outbox.find(f"commit/{slot}")
+        if sent is not None and sent.succeeded is not False:
+            progress.stands = "committed" if sent.succeeded else "the commitment is on its way"
+            return
+        seals = self.store.close(slot)
+        self.checkpoint("relay.closed")
+        if not seals:
+            progress.stands = "nothing was sealed with the relay"
+        elif self.chain.root(slot) is None:
+            call = self.chain.commit_call(slot, running_hash([entries_of(seals)]), len(seals))
+            if self._submit(f"commit/{slot}", call, slot, progress):
+                progress.stands = "the commitment is on its way"
+                self.metrics.committed.inc()
+                _log.info("committing", slot=slot, seals=len(seals))
+
+    def _clear(self, slot: SlotNumber, progress: Progress, now_s: int) -> None:
+        progress.cleared = self.chain.cleared(slot)
+        if progress.cleared is not None:
+            progress.stands = "cleared"
+            self.metrics.cleared.inc()
+            return
+        sent = self.outbox.find(f"clear/{slot}")
+        if sent is not None and sent.succeeded is not False:
+            progress.stands = "the clearing is on its way"
+            return
+        arrivals = self.chain.own_seals(slot)
+        if arrivals and not self.chain.own_seals_sorted(slot):
+            positions = live_own_seals(arrivals)[1]
+            if self._submit(f"sort/{slot}", self.chain.sort_call(slot, arrivals, positions), slot, progress):
+                progress.stands = "own seals are being put in order"
+            return
+        openings = self.store.openings(slot) | dict(self.chain.opened(slot))
+        made = make_book(self._committed(slot).values(), arrivals, openings)
+        if not made.records:
+            progress.stands = "nothing was sealed"
+        elif made.unopened and now_s < self.windows.openings_due(slot):
+            progress.stands = f"{len(made.unopened)} orders are not opened yet"
+        else:
+            self._try_to_clear(slot, progress, made)
+
+    def _committed(self, slot: SlotNumber) -> Mapping[AccountId, KeptSeal]:
+        """Return the seals that the commitment on the chain holds; none if it is not there or not ours."""
+        seals = self.store.seals(slot)
+        root = self.chain.root(slot)
+        if not seals or root is None:
+            return {}
+        if root != running_hash([entries_of(seals)]):
+            _log.error("the commitment on the chain is not of the seals in the store", slot=slot)
+            return {}
+        return seals
+
+    def _try_to_clear(self, slot: SlotNumber, progress: Progress, made: MadeBook) -> None:
+        progress.attempts += 1
+        progress.given_up = progress.attempts >= CLEAR_ATTEMPTS_MAX
+        published = self.chain.grid_data(slot)
+        if published is None:
+            progress.stands = "the grid operator published no limits; the slot will lapse"
+            progress.given_up = True
+            return
+        pages = tuple(pack_book(made.records))
+        accounts = self.chain.accounts(sorted({record.account for record in made.records}))
+        context = BookContext(slot, self.domain, accounts, self._cover_rules(), published)
+        result = find_approved(pages, context, self.operator.verdict)
+        progress.rounds = result.rounds
+        self.metrics.rounds.inc(result.rounds)
+        if isinstance(result, NotApproved):
+            progress.stands = f"{result.why}; the slot will lapse"
+            progress.given_up = True
+            _log.warning("not approved", slot=slot, rounds=result.rounds, reasons=[r.text for r in result.reasons])
+            return
+        self.checkpoint("relay.approved")
+        if self._submit(f"clear/{slot}", self.chain.clear_call(slot, pages[0], result, published), slot, progress):
+            progress.stands = "the clearing is on its way"
+            _log.info("clearing", slot=slot, records=len(made.records), rounds=result.rounds)
+
+    def _cover_rules(self) -> CoverRules:
+        if self._rules is None:
+            self._rules = self.chain.cover_rules()
+        return self._rules
+
+    def _submit(self, intent: str, call: Call, slot: SlotNumber, progress: Progress) -> bool:
+        """Send a call; what the contract refuses concerns this slot only, so it is noted and not raised."""
+        try:
+            self.outbox.submit(intent, call.to, call.data)
+        except TransactionRevertedError as error:
+            progress.stands = str(error)
+            _log.error("the contract refuses", slot=slot, intent=intent, reason=str(error))
+            return False
+        return True
+
+    def _forget_before(self, slot: SlotNumber) -> None:
+        for old in [known for known in self.progress if known < slot - 8]:
+            del self.progress[old]
