@@ -146,14 +146,18 @@ def limited_terminals(network: Network) -> NDArray[np.int64]:
 def terminal_name(network: Network, terminal: int) -> tuple[str, str]:
     """Return the node and the phase of a terminal."""
     count = phases(network)
-    return f"node {network.nodes[terminal // count].id}", _phase(network, terminal % count)
+    return _named("node", network.nodes[terminal // count].id), _phase(network, terminal % count)
 
 
 def branch_name(network: Network, column: int) -> tuple[str, str]:
     """Return the branch and the phase of a column of branch results."""
     count = phases(network)
     branch = network.branches[column // count]
-    return f"{branch.kind.value} {branch.id}", _phase(network, column % count)
+    return _named(branch.kind.value, branch.id), _phase(network, column % count)
+
+
+def _named(kind: str, name: str) -> str:
+    return name if name.lower().startswith(kind) else f"{kind} {name}"
 
 
 def _phase(network: Network, number: int) -> str:
