@@ -1,0 +1,1 @@
+"""Meters and what they say: register samples, the reading of a slot, plausibility, substitutes, a modelled home."""
