@@ -5,7 +5,6 @@ BIN := .venv/bin
 STAMPS := .cache/stamps
 SOLC := .cache/solcx/solc-v0.8.37
 SOURCES := p2ptrade scripts tests
-PIP := pip install --quiet --no-compile --disable-pip-version-check --no-input
 ARGS ?=
 WORKERS ?= 2
 
@@ -24,19 +23,16 @@ help:
 setup: $(STAMPS)/python $(STAMPS)/node $(SOLC)
 
 $(STAMPS)/python: requirements/dev.txt pyproject.toml
-	@mkdir -p $(STAMPS)
-	@python=$$(scripts/environment.sh) && { [ -x $(BIN)/python ] || "$$python" -m venv .venv; }
-	@echo "installing Python packages into .venv"
-	@$(BIN)/$(PIP) --require-hashes -r requirements/dev.txt
-	@$(BIN)/$(PIP) --no-deps --no-build-isolation -e .
-	@touch $@
+	@scripts/install.sh .venv requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . || \
+		$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/node: package.json package-lock.json
-	@mkdir -p $(STAMPS)
 	@scripts/environment.sh >/dev/null
 	@echo "installing npm packages into node_modules"
 	@npm ci --ignore-scripts --loglevel=error
-	@touch $@
+	@mkdir -p $(STAMPS) && touch $@
 
 $(SOLC): $(STAMPS)/python $(STAMPS)/node p2ptrade/chain/compiler.py scripts/solc-shim.cjs
 	@$(BIN)/python scripts/ensure_solc.py
@@ -44,11 +40,8 @@ $(SOLC): $(STAMPS)/python $(STAMPS)/node p2ptrade/chain/compiler.py scripts/solc
 
 # Analysers live in environments of their own: their dependencies are not ours, and we only run them.
 $(STAMPS)/%: requirements/%.txt
-	@mkdir -p $(STAMPS)
-	@python=$$(scripts/environment.sh) && { [ -x .venv-$*/bin/python ] || "$$python" -m venv .venv-$*; }
-	@echo "installing $* into .venv-$*"
-	@.venv-$*/bin/$(PIP) --require-hashes -r $<
-	@touch $@
+	@scripts/install.sh .venv-$* $<
+	@mkdir -p $(STAMPS) && touch $@
 
 # --- Running ---
 

@@ -14,6 +14,7 @@ COMPILE = [
 ]
 LOCKS = {
     "dev.txt": ["--extra", "dev", "pyproject.toml"],
+    "uv.txt": ["requirements/uv.in", "--constraints", "requirements/dev.txt"],
     "slither.txt": ["requirements/slither.in"],
     "halmos.txt": ["requirements/halmos.in"],
 }
