@@ -15,7 +15,7 @@ from p2ptrade.errors import InputError
 
 U64_MAX: Final = 2**64 - 1
 BOUNDARY_TOLERANCE_S: Final = 9
-"""A register read this close to the end of a slot is that slot's: 1 % of 900 s (PTB-A 50.8 for smart meter gateways)."""
+"""A register read this close to the end of a slot is that slot's: 1 % of 900 s (PTB-A 50.8, smart meter gateways)."""
 NO_PREDECESSOR: Final = bytes(32)
 
 
@@ -58,8 +58,8 @@ class Registers:
 class Reading:
     """The registers of an account's meter point at the end of `slot`.
 
-    `sequence` counts the readings of the meter point from 1 without gaps; `previous` is the digest of the one before, so
-    that a reading cannot be left out, put in or changed afterwards without it showing.
+    `sequence` counts the readings of the meter point from 1 without gaps; `previous` is the digest of the one before,
+    so that a reading cannot be left out, put in or changed afterwards without it showing.
 
     Raises:
         InputError: a number or length that the signed message cannot hold.

@@ -51,6 +51,7 @@ class ModelledHome:
         return [sample for sample in samples if after_s < sample.meter_time_s <= until_s]
 
 
-def fresh_state(slot: SlotNumber, stored_wh: EnergyWh = EnergyWh(0)) -> HomeState:
-    """Return a home with a new meter at the end of `slot`."""
-    return HomeState(slot, stored_wh, Registers(EnergyWh(0), EnergyWh(0)), EnergyWh(0), EnergyWh(0))
+def fresh_state(slot: SlotNumber) -> HomeState:
+    """Return a home with a new meter and an empty battery at the end of `slot`."""
+    nothing = EnergyWh(0)
+    return HomeState(slot, nothing, Registers(nothing, nothing), nothing, nothing)

@@ -1,8 +1,8 @@
 """Substitute energies for slots without a reading: the mean of like days, scaled to what is known of the total.
 
-The rule (validation, estimation and editing practice of utilities): take the same slots of up to three like days, average
-them slot by slot, and if the registers before and after the gap are known, scale the shape so that it sums to exactly
-their difference. Without like days the total is spread evenly; without a total the shape stands as it is.
+The rule (validation, estimation and editing practice of utilities): take the same slots of up to three like days,
+average them slot by slot, and if the registers before and after the gap are known, scale the shape so that it sums to
+exactly their difference. Without like days the total is spread evenly; without a total the shape stands as it is.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,18 @@
 """All tables in one place, for migrations and for the test that compares them with the migrations."""
 
 from p2ptrade.store.database import Base
+from p2ptrade.store.gateway import GatewayHomeRow, GatewayMarkRow, GatewayReadingRow, GatewayRefusalRow
 from p2ptrade.store.outbox import OutboxRow
 from p2ptrade.store.relay import RelayClosedSlotRow, RelayOpeningRow, RelaySealRow
 
-__all__ = ["Base", "OutboxRow", "RelayClosedSlotRow", "RelayOpeningRow", "RelaySealRow"]
+__all__ = [
+    "Base",
+    "GatewayHomeRow",
+    "GatewayMarkRow",
+    "GatewayReadingRow",
+    "GatewayRefusalRow",
+    "OutboxRow",
+    "RelayClosedSlotRow",
+    "RelayOpeningRow",
+    "RelaySealRow",
+]

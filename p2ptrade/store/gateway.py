@@ -1,0 +1,210 @@
+"""A gateway's tables: signed readings, what each oracle has of them, and the state of modelled homes.
+
+Readings are numbered in the order in which they were written; an oracle's mark is the number up to which it has
+acknowledged everything, so nothing is forgotten and nothing is sent for ever.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import LargeBinary, String, UniqueConstraint, func, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from p2ptrade.domain.home import HomeState
+from p2ptrade.domain.reading import Quality, Reading, Registers, SignedReading
+from p2ptrade.domain.units import AccountId, EnergyWh, EpochSeconds, SlotNumber
+from p2ptrade.store.database import Base, Database
+
+
+class GatewayReadingRow(Base):
+    """A signed reading."""
+
+    __tablename__ = "gateway_readings"
+    __table_args__ = (UniqueConstraint("account", "sequence"), UniqueConstraint("account", "slot"))
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    account: Mapped[int]
+    sequence: Mapped[int]
+    slot: Mapped[int]
+    meter_point: Mapped[bytes] = mapped_column(LargeBinary(32))
+    import_wh: Mapped[int]
+    export_wh: Mapped[int]
+    meter_time_s: Mapped[int]
+    quality: Mapped[int]
+    previous: Mapped[bytes] = mapped_column(LargeBinary(32))
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    signature: Mapped[bytes] = mapped_column(LargeBinary(64))
+
+
+class GatewayMarkRow(Base):
+    """Up to which reading an oracle has acknowledged everything."""
+
+    __tablename__ = "gateway_marks"
+
+    oracle: Mapped[str] = mapped_column(String(200), primary_key=True)
+    number: Mapped[int]
+
+
+class GatewayRefusalRow(Base):
+    """A reading that an oracle refused, and why."""
+
+    __tablename__ = "gateway_refusals"
+
+    oracle: Mapped[str] = mapped_column(String(200), primary_key=True)
+    account: Mapped[int] = mapped_column(primary_key=True)
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    reason: Mapped[str] = mapped_column(String(500))
+
+
+class GatewayHomeRow(Base):
+    """The state of a modelled home after the last slot that has a reading."""
+
+    __tablename__ = "gateway_homes"
+
+    account: Mapped[int] = mapped_column(primary_key=True)
+    slot: Mapped[int]
+    stored_wh: Mapped[int]
+    import_wh: Mapped[int]
+    export_wh: Mapped[int]
+    shed_wh: Mapped[int]
+    curtailed_wh: Mapped[int]
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedReading:
+    """A reading with its place in the gateway's order of writing."""
+
+    number: int
+    signed: SignedReading
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What an oracle refused."""
+
+    oracle: str
+    account: AccountId
+    sequence: int
+    reason: str
+
+
+class GatewayTable:
+    """What a gateway keeps; on the disk when a method returns."""
+
+    def __init__(self, database: Database) -> None:
+        """Use the tables of `database`."""
+        self._database = database
+
+    def keep(self, readings: Sequence[SignedReading], homes: Mapping[AccountId, HomeState]) -> None:
+        """Write readings together with the homes' states that belong to them: all or nothing."""
+        with self._database.write() as session:
+            session.add_all(_reading_row(signed) for signed in readings)
+            for account, state in homes.items():
+                session.merge(_home_row(account, state))
+
+    def last_readings(self) -> dict[AccountId, SignedReading]:
+        """Return the newest reading of each account."""
+        newest = select(func.max(GatewayReadingRow.number)).group_by(GatewayReadingRow.account)
+        with self._database.read() as session:
+            rows = session.scalars(select(GatewayReadingRow).where(GatewayReadingRow.number.in_(newest)))
+            return {AccountId(row.account): _signed(row) for row in rows}
+
+    def homes(self) -> dict[AccountId, HomeState]:
+        """Return the saved states of modelled homes."""
+        with self._database.read() as session:
+            return {AccountId(row.account): _state(row) for row in session.scalars(select(GatewayHomeRow))}
+
+    def waiting(self, oracle: str, most: int) -> list[NumberedReading]:
+        """Return the oldest readings, at most `most`, that an oracle has not acknowledged."""
+        with self._database.read() as session:
+            mark = session.get(GatewayMarkRow, oracle)
+            query = select(GatewayReadingRow).where(GatewayReadingRow.number > (mark.number if mark else 0))
+            rows = session.scalars(query.order_by(GatewayReadingRow.number).limit(most))
+            return [NumberedReading(row.number, _signed(row)) for row in rows]
+
+    def acknowledge(self, oracle: str, number: int, refusals: Sequence[Refusal] = ()) -> None:
+        """Note that an oracle has everything up to `number`, but for what it refused."""
+        with self._database.write() as session:
+            session.merge(GatewayMarkRow(oracle=oracle, number=number))
+            for each in refusals:
+                session.merge(
+                    GatewayRefusalRow(
+                        oracle=each.oracle, account=each.account, sequence=each.sequence, reason=each.reason[:500]
+                    )
+                )
+
+    def marks(self) -> dict[str, int]:
+        """Return the mark of each oracle."""
+        with self._database.read() as session:
+            return {row.oracle: row.number for row in session.scalars(select(GatewayMarkRow))}
+
+    def newest_number(self) -> int:
+        """Return the number of the newest reading, 0 if there is none."""
+        with self._database.read() as session:
+            return session.scalar(select(func.max(GatewayReadingRow.number))) or 0
+
+    def refusals(self) -> list[Refusal]:
+        """Return all refusals."""
+        with self._database.read() as session:
+            rows = session.scalars(select(GatewayRefusalRow).order_by(GatewayRefusalRow.account))
+            return [Refusal(row.oracle, AccountId(row.account), row.sequence, row.reason) for row in rows]
+
+    def readings(self, first: SlotNumber, last: SlotNumber) -> list[SignedReading]:
+        """Return the readings of the slots from `first` to `last`, by account and slot."""
+        query = select(GatewayReadingRow).where(GatewayReadingRow.slot.between(first, last))
+        with self._database.read() as session:
+            rows = session.scalars(query.order_by(GatewayReadingRow.account, GatewayReadingRow.slot))
+            return [_signed(row) for row in rows]
+
+
+def _reading_row(signed: SignedReading) -> GatewayReadingRow:
+    reading = signed.reading
+    return GatewayReadingRow(
+        account=reading.account,
+        sequence=reading.sequence,
+        slot=reading.slot,
+        meter_point=reading.meter_point,
+        import_wh=reading.registers.import_wh,
+        export_wh=reading.registers.export_wh,
+        meter_time_s=reading.meter_time_s,
+        quality=int(reading.quality),
+        previous=reading.previous,
+        digest=signed.digest,
+        signature=signed.signature,
+    )
+
+
+def _signed(row: GatewayReadingRow) -> SignedReading:
+    reading = Reading(
+        account=AccountId(row.account),
+        meter_point=row.meter_point,
+        slot=SlotNumber(row.slot),
+        registers=Registers(EnergyWh(row.import_wh), EnergyWh(row.export_wh)),
+        meter_time_s=EpochSeconds(row.meter_time_s),
+        quality=Quality(row.quality),
+        sequence=row.sequence,
+        previous=row.previous,
+    )
+    return SignedReading(reading, row.digest, row.signature)
+
+
+def _home_row(account: AccountId, state: HomeState) -> GatewayHomeRow:
+    return GatewayHomeRow(
+        account=account,
+        slot=state.slot,
+        stored_wh=state.stored_wh,
+        import_wh=state.registers.import_wh,
+        export_wh=state.registers.export_wh,
+        shed_wh=state.shed_wh,
+        curtailed_wh=state.curtailed_wh,
+    )
+
+
+def _state(row: GatewayHomeRow) -> HomeState:
+    return HomeState(
+        SlotNumber(row.slot),
+        EnergyWh(row.stored_wh),
+        Registers(EnergyWh(row.import_wh), EnergyWh(row.export_wh)),
+        EnergyWh(row.shed_wh),
+        EnergyWh(row.curtailed_wh),
+    )
