@@ -1,0 +1,190 @@
+"""The sections of the settings: one per part of the platform, each name with its type, limits and default."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_bool), Field(ge=0)]
+Port = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=65535)]
+Seconds = Annotated[float, BeforeValidator(_no_bool), Field(gt=0)]
+Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
+Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, and closed against unknown names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KeySettings(Section):
+    """Where a private key comes from: a keystore with its password, or an account of a development chain."""
+
+    keystore: Path | None = Field(default=None, description="V3 keystore file.")
+    password_file: Path | None = Field(default=None, description="File whose first line is the password.")
+    dev_account: Whole | None = Field(
+        default=None, description="Account of the development mnemonic; never on a real chain."
+    )
+
+    @property
+    def is_set(self) -> bool:
+        """Return whether there is a key; without one a daemon runs dry."""
+        return self.keystore is not None or self.dev_account is not None
+
+
+class ChainSettings(Section):
+    """The chain that all daemons work on."""
+
+    url: Url = Field(default="http://127.0.0.1:8545", description="JSON-RPC address of a node.")
+    deployment: Path = Field(default=Path("deployment"), description="Folder with addresses.json.")
+    finality_depth: Whole = Field(
+        default=0, description="Blocks on top that make a block final; 0 where blocks are final."
+    )
+    timeout_s: Seconds = 20.0
+
+
+class EngineSettings(Section):
+    """The embedded chain of `p2ptrade chain run`."""
+
+    engine: Literal["anvil", "ganache"] = "anvil"
+    host: str = "127.0.0.1"
+    port: Port = 8545
+    chain_id: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] = 1337
+    mining: Literal["interval", "instant", "explicit"] = "interval"
+    block_time_s: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] = 1
+    state: Path | None = Field(default=Path("chain-state"), description="Folder of the state; without it, memory only.")
+    accounts: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=1000)] = 20
+    start_time_s: Whole | None = Field(default=None, description="Time stamp of the first block, in epoch seconds.")
+    ganache_config: Path | None = None
+
+
+class HolderSettings(Section):
+    """Who gets which role; a role that is not named goes to an account of the development mnemonic if `dev` is set."""
+
+    dev: bool = Field(default=False, description="Fill missing roles with accounts of the development mnemonic.")
+    admin: Address | None = None
+    registrar: Address | None = None
+    treasurer: Address | None = None
+    relay: Address | None = None
+    dso: Address | None = None
+    oracles: tuple[Address, ...] = ()
+    retailer: Address | None = None
+    guardian: Address | None = None
+    issuer: Address | None = None
+
+
+class WindowSettings(Section):
+    """Leads of a session before delivery, in seconds."""
+
+    limits_lead_s: Whole = 3600
+    gate_lead_s: Whole = 1800
+    open_lead_s: Whole = 1200
+    clear_lead_s: Whole = 600
+
+
+class DeploySettings(Section):
+    """What `p2ptrade deploy` deploys; amounts in micro-credits, prices per kWh, times in seconds."""
+
+    key: KeySettings = KeySettings()
+    holders: HolderSettings = HolderSettings()
+    windows: WindowSettings = WindowSettings()
+    admin_delay_s: Whole = 172_800
+    settle_within_s: Whole = 604_800
+    correction_window_s: Whole = 2_592_000
+    withdrawal_delay_s: Whole = 14_400
+    tariff_notice_s: Whole = 3_600
+    debt_limit_micro: Whole = 50_000_000
+    reserve_micro: Whole = 2_000_000
+    relay_stake_micro: Whole = 100_000_000
+    challenge_bond_micro: Whole = 1_000_000
+    claim_time_s: Whole = 86_400
+    answer_time_s: Whole = 86_400
+    quorum: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=255)] = 3
+    tolerance_wh: Whole = 50
+    tolerance_ppm: Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=1_000_000)] = 100_000
+    deviation_micro_per_kwh: Whole = 20_000
+    breach_micro_per_kwh: Whole = 200_000
+    imbalance_rule: Literal["own_deviation", "matched_sides", "one_price"] = "own_deviation"
+    feeder_cap_wh: Whole = 1_000_000
+    delivery_cap_wh: Whole = 1_000_000
+
+
+class ServiceSettings(Section):
+    """What every daemon has: a key, a place for its state, an address to listen on, a pace."""
+
+    key: KeySettings = KeySettings()
+    state: Path = Path("state")
+    host: str = "127.0.0.1"
+    port: Port = 0
+    interval_s: Seconds = 1.0
+
+
+class RelaySettings(ServiceSettings):
+    """The relay: takes seals and openings, clears slots."""
+
+    state: Path = Path("relay-state")
+    port: Port = 8600
+    dso_url: Url = "http://127.0.0.1:8610"
+    commit_lead_s: Whole = Field(
+        default=30, description="How long before gate closure a slot is committed, in seconds."
+    )
+
+
+class DsoSettings(ServiceSettings):
+    """The grid operator: publishes limits, checks results, signs verdicts."""
+
+    state: Path = Path("dso-state")
+    port: Port = 8610
+    network: str = Field(default="simbench-lv-rural3", description="Name of a shipped network, or the path of a file.")
+    week: str = Field(default="summer", description="Sample week whose profiles are the forecast.")
+    tariff: Path | None = Field(default=None, description="Tariff file with the charges; default: the shipped one.")
+    ahead_slots: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=192)] = 8
+    homes: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] | None = Field(
+        default=None, description="How many of the network's homes take part; default all."
+    )
+    samples: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=10_000)] = 200
+
+
+class OracleSettings(ServiceSettings):
+    """One oracle of the quorum: takes readings, signs reports, settles slots."""
+
+    state: Path = Path("oracle-state")
+    port: Port = 8620
+    peers: tuple[Url, ...] = Field(
+        default=(), description="All oracles in the order of their turns, this one included."
+    )
+    index: Whole = Field(default=0, description="Which of the peers this one is.")
+    reading_timeout_s: Seconds = 900.0
+
+
+class GatewaySettings(ServiceSettings):
+    """The gateway: reads meters, signs readings, applies envelopes."""
+
+    state: Path = Path("gateway-state")
+    port: Port = 8630
+    oracle_urls: tuple[Url, ...] = ()
+    dso_url: Url | None = "http://127.0.0.1:8610"
+    network: str = "simbench-lv-rural3"
+    week: str = "summer"
+    homes: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] | None = None
+
+
+class WalletSettings(ServiceSettings):
+    """The wallet, and the agent that bids for homes by itself."""
+
+    state: Path = Path("wallet-state")
+    relay_url: Url = "http://127.0.0.1:8600"
+    oracle_urls: tuple[Url, ...] = ()
+    network: str = "simbench-lv-rural3"
+    week: str = "summer"
+    homes: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] | None = None
+    accounts: Path | None = Field(default=None, description="File that lists the homes of an agent and their keys.")
+    time_zone: str = "Europe/Berlin"
