@@ -36,6 +36,7 @@ class Evidence:
     """Everything read, at block `block_number`."""
 
     block_number: int
+    ledger: ChecksumAddress
     events: tuple[ChainEvent, ...]
     cash: Mapping[AccountId, int]
     credits: Mapping[str, int]
@@ -78,7 +79,7 @@ def read_evidence(client: ChainClient, addresses: Mapping[str, ChecksumAddress],
     contracts = {address: name for name, address in addresses.items() if name in AUDITED}
     logs = client.logs(contracts, first=first_block, last=head.number)
     events = tuple(event for log in logs if (event := _decode(contracts[log.address], log)) is not None)
-    partial = Evidence(head.number, events, {}, {}, 0, {})
+    partial = Evidence(head.number, addresses["Ledger"], events, {}, {}, 0, {})
     holders = {address for transfer in partial.credits_events() for address in (transfer.sender, transfer.receiver)}
     held = {
         (transfer.slot, holder)
@@ -88,6 +89,7 @@ def read_evidence(client: ChainClient, addresses: Mapping[str, ChecksumAddress],
     }
     return Evidence(
         head.number,
+        addresses["Ledger"],
         events,
         _cash(client, addresses["Ledger"], head.number),
         _credits(client, addresses["Credits"], holders - {ZERO_ADDRESS}, head.number),

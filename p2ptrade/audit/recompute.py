@@ -1,0 +1,150 @@
+"""Clearings and settlements computed again from what the chain published, and compared with the cash that moved. Pure.
+
+For a clearing: the opened book gives the prices and the fills, these give every payment. For a settlement: the pages,
+the tariffs and the rules give every flow. A difference is money or energy that moved otherwise than by the rules.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from p2ptrade.audit.replay import Difference, differences
+from p2ptrade.chain.packing import OpenedRecord, unpack_book
+from p2ptrade.domain.grid_data import GridData
+from p2ptrade.domain.metered import ClearedSlot, MeteredAccount
+from p2ptrade.domain.money import buyer_pays_rounded_up, seller_receives_rounded_down
+from p2ptrade.domain.order import Order, Step, VoidReason
+from p2ptrade.domain.position import Position
+from p2ptrade.domain.settlement import RetailPrices, SettlementRules, SystemAccount, settle_slot
+from p2ptrade.domain.units import (
+    AccountId,
+    AmountMicro,
+    EnergyWh,
+    PriceHalfMicroPerKwh,
+    PriceMicroPerKwh,
+    SlotNumber,
+    ZoneId,
+)
+from p2ptrade.market import Book, clear
+from p2ptrade.transport.book_reading import zone_tree
+
+Entries = Sequence[tuple[AccountId, AmountMicro]]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedClearing:
+    """A clearing as the chain has it; `moved` is all cash that moved in its transaction."""
+
+    slot: SlotNumber
+    pages: tuple[bytes, ...]
+    grid: GridData
+    zones: Mapping[AccountId, ZoneId]
+    prices: tuple[PriceHalfMicroPerKwh, ...]
+    positions: tuple[Position, ...]
+    voids: tuple[tuple[AccountId, VoidReason], ...]
+    totals: ClearedSlot
+    moved: Entries
+
+    @property
+    def orders(self) -> tuple[Order, ...]:
+        """Return the opened orders that were not void, in book order."""
+        void = {account for account, reason in self.voids if reason is not VoidReason.SUPERSEDED}
+        records = (record for page in self.pages for record in unpack_book(page))
+        return tuple(
+            self._order(record) for record in records if isinstance(record, OpenedRecord) and record.account not in void
+        )
+
+    def _order(self, record: OpenedRecord) -> Order:
+        steps = (Step(EnergyWh(energy), PriceMicroPerKwh(limit)) for energy, limit in record.steps)
+        return Order(record.account, self.zones[record.account], record.side, tuple(steps))
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedSettlement:
+    """A settlement as the chain has it; `moved` is all cash that moved in the transactions of its pages."""
+
+    slot: SlotNumber
+    accounts: tuple[MeteredAccount, ...]
+    cleared: ClearedSlot
+    prices: RetailPrices
+    rules: SettlementRules
+    moved: Entries
+
+
+def check_clearing(clearing: PublishedClearing) -> list[Difference]:
+    """Return what the clearing did otherwise than the auction's rules say."""
+    orders = clearing.orders
+    charge = clearing.grid.charges.total_micro_per_kwh
+    again = clear(Book.of(zone_tree(clearing.grid), charge, orders))
+    sign = {order.account: 1 if order.side == 0 else -1 for order in orders}
+    fills = {
+        order.account: sign[order.account] * int(energy)
+        for order, energy in zip(orders, again.order_energy_wh, strict=True)
+        if energy
+    }
+    name = f"slot {clearing.slot}:"
+    found = differences(f"{name} price of zone", dict(enumerate(again.prices)), dict(enumerate(clearing.prices)))
+    filled = {position.account: int(position.energy_wh) for position in clearing.positions}
+    found += differences(f"{name} position of account", fills, filled)
+    found += _check_payments(clearing, name)
+    return found + _check_locks(clearing, name)
+
+
+def check_settlement(settlement: PublishedSettlement) -> list[Difference]:
+    """Return every flow that is not the one that the settlement's rules give.
+
+    What an account at the debt limit could not pay was carried by the retailer: that is a rule too.
+    """
+    due = settle_slot(settlement.accounts, settlement.cleared, settlement.prices, settlement.rules).flows
+    moved = sums_of(settlement.moved)
+    carried = {account: moved.get(account, 0) - flow for account, flow in due.items() if account >= 16}
+    for account, amount in carried.items():
+        if amount > 0:
+            due[account] += amount
+            due[SystemAccount.RETAILER] = due.get(SystemAccount.RETAILER, 0) - amount
+    return differences(f"slot {settlement.slot}: settlement of account", due, moved)
+
+
+def sums_of(entries: Iterable[tuple[AccountId, AmountMicro]]) -> dict[int, int]:
+    """Return what each account got in all, accounts that got nothing left out."""
+    sums: defaultdict[int, int] = defaultdict(int)
+    for account, delta in entries:
+        sums[account] += delta
+    return {account: amount for account, amount in sums.items() if amount}
+
+
+def _check_payments(clearing: PublishedClearing, name: str) -> list[Difference]:
+    """Compare what buyers gave and sellers will get with price times energy, and both with the totals."""
+    charge = clearing.grid.charges.total_micro_per_kwh
+    due: dict[AccountId, int] = {}
+    agreed: dict[AccountId, int] = {}
+    for position in clearing.positions:
+        price = clearing.prices[clearing.zones[position.account]]
+        if position.bought_wh:
+            due[position.account] = buyer_pays_rounded_up(position.bought_wh, price, charge)
+            agreed[position.account] = position.locked_micro
+        else:
+            due[position.account] = seller_receives_rounded_down(position.sold_wh, price)
+            agreed[position.account] = position.revenue_micro
+    found = differences(f"{name} amount of account", due, agreed)
+    bought = sum(position.bought_wh for position in clearing.positions)
+    sold = sum(position.sold_wh for position in clearing.positions)
+    paid = sum(position.locked_micro for position in clearing.positions if position.bought_wh)
+    revenue = sum(position.revenue_micro for position in clearing.positions)
+    shares = clearing.totals.network_micro + clearing.totals.fee_micro + clearing.totals.rent_micro
+    found += differences(
+        name, {"energy sold": sold, "payments": paid}, {"energy sold": bought, "payments": revenue + shares}
+    )
+    return found
+
+
+def _check_locks(clearing: PublishedClearing, name: str) -> list[Difference]:
+    """Compare the cash that moved with what the positions lock; the rest may only be bonds of unopened orders."""
+    locked = {int(position.account): -int(position.locked_micro) for position in clearing.positions}
+    due = {account: amount for account, amount in locked.items() if amount}
+    unopened = {int(account) for account, reason in clearing.voids if reason is VoidReason.UNOPENED}
+    moved = sums_of(clearing.moved)
+    bonds = {account: moved[account] for account in unopened if account in moved and account not in due}
+    due |= bonds
+    due |= {SystemAccount.ESCROW: -sum(locked.values()), SystemAccount.BONDS: -sum(bonds.values())}
+    return differences(f"{name} lock of account", {a: d for a, d in due.items() if d}, moved)
