@@ -56,7 +56,7 @@ check: setup $(STAMPS)/slither
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	scripts/forge.sh fmt --check
-	node_modules/.bin/solhint --config .solhint.json --max-warnings 0 'contracts/**/*.sol'
+	node_modules/.bin/solhint --disc --noPoster --max-warnings 0 'contracts/**/*.sol'
 	scripts/slither.sh
 
 test: check forge-test prove

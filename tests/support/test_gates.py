@@ -62,6 +62,15 @@ contract Origin {
     }
 }
 """
+SILENT_INTERFACE = """// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @title A till.
+/// @notice Its function has no comment.
+interface ITill {
+    function count() external;
+}
+"""
 SLITHER_FAULT = """// SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
@@ -153,6 +162,17 @@ def test_a_planted_fault_stops_the_run_at_its_gate(project: Path, gate: str) -> 
 
     assert result.returncode != 0
     assert _gates_reached(result.stdout)[-1] == gate, result.stdout + result.stderr
+
+
+def test_an_interface_that_says_nothing_stops_the_run(project: Path) -> None:
+    (project / "contracts/interfaces").mkdir()
+    shutil.copy(ROOT / "contracts/interfaces/.solhint.json", project / "contracts/interfaces")
+    _write(project / "contracts/interfaces/ITill.sol", SILENT_INTERFACE)
+
+    result = _make_test(project)
+
+    assert _gates_reached(result.stdout)[-1] == "solhint"
+    assert "Missing @notice tag in function 'count'" in result.stdout
 
 
 def test_the_npm_launcher_of_forge_is_used_nowhere() -> None:
