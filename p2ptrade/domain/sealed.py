@@ -36,3 +36,28 @@ class Terms:
     def __repr__(self) -> str:
         """Leave out what may still be sealed somewhere."""
         return "Terms(not shown)"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnOrder:
+    """An order of ours, with all that is needed to open it: the wallet's memory until the slot is cleared.
+
+    `counter` numbers the orders of an account in a slot; `direct` says that it is sealed by an own transaction.
+    `received_at_s` is when the seal was received, by the relay or in a block; `receipt` is the relay's promise.
+    """
+
+    slot: SlotNumber
+    account: AccountId
+    counter: int
+    terms: Terms
+    digest: bytes
+    signature: bytes
+    direct: bool = False
+    received_at_s: EpochSeconds | None = None
+    receipt: bytes | None = None
+    opened: bool = False
+
+    @property
+    def key(self) -> tuple[SlotNumber, AccountId, int]:
+        """Return what tells the order from all others of the wallet."""
+        return self.slot, self.account, self.counter

@@ -76,7 +76,8 @@ class AuctionView:
 
     def sort_call(self, slot: SlotNumber, arrivals: Sequence[SealEntry], positions: Sequence[int]) -> Call:
         """Return the call that puts own seals into the order of the book."""
-        data = self.auction.call_data("sortOwnSeals", slot, pack_entries(arrivals), list(positions))
+        order = b"".join(position.to_bytes(2, "big") for position in positions)
+        data = self.auction.call_data("sortOwnSeals", slot, pack_entries(arrivals), order)
         return Call(self.auction.address, data)
 
     def clear_call(self, slot: SlotNumber, book: bytes, result: Submittable, published: GridData) -> Call:

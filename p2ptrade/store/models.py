@@ -4,6 +4,7 @@ from p2ptrade.store.database import Base
 from p2ptrade.store.gateway import GatewayHomeRow, GatewayMarkRow, GatewayReadingRow, GatewayRefusalRow
 from p2ptrade.store.outbox import OutboxRow
 from p2ptrade.store.relay import RelayClosedSlotRow, RelayOpeningRow, RelaySealRow
+from p2ptrade.store.wallet import WalletOrderRow
 
 __all__ = [
     "Base",
@@ -15,4 +16,5 @@ __all__ = [
     "RelayClosedSlotRow",
     "RelayOpeningRow",
     "RelaySealRow",
+    "WalletOrderRow",
 ]
