@@ -6,6 +6,7 @@ Services do not import it: they take what they need as arguments, which the comm
 
 from p2ptrade.config.crash import checkpoint
 from p2ptrade.config.keys import dev_key, open_key
+from p2ptrade.config.market import DEV_ACCOUNTS, DEV_ORACLES, deployment_plan
 from p2ptrade.config.sections import (
     ChainSettings,
     DeploySettings,
@@ -24,6 +25,8 @@ from p2ptrade.config.sections import (
 from p2ptrade.config.settings import Settings, credentials_folder, json_schema, load_settings
 
 __all__ = [
+    "DEV_ACCOUNTS",
+    "DEV_ORACLES",
     "ChainSettings",
     "DeploySettings",
     "DsoSettings",
@@ -40,6 +43,7 @@ __all__ = [
     "WindowSettings",
     "checkpoint",
     "credentials_folder",
+    "deployment_plan",
     "dev_key",
     "json_schema",
     "load_settings",
