@@ -44,11 +44,11 @@ library Certificate {
     /// @notice Count a step in: `price` is its effective price in half micro-credits per kWh, from 0.
     function tally(Zone memory zone, bool isBid, int256 energyWh, int256 price) internal pure {
         unchecked {
-            int256 at = zone.price;
-            if (price > at) {
+            int256 zonePrice = zone.price;
+            if (price > zonePrice) {
                 if (price < zone.up) zone.up = price;
                 if (isBid) zone.bidAbove += energyWh;
-            } else if (price < at) {
+            } else if (price < zonePrice) {
                 if (price > zone.down) zone.down = price;
                 if (!isBid) zone.offerBelow += energyWh;
             } else if (isBid) {
@@ -107,8 +107,8 @@ library Certificate {
     /// @notice Return what a step trades; marginal steps of a side must come in rising account order.
     function fill(Zone memory zone, bool isBid, int256 energyWh, int256 price) internal pure returns (int256 filled) {
         unchecked {
-            int256 at = zone.price;
-            if (price != at) return (price > at) == isBid ? energyWh : int256(0);
+            int256 zonePrice = zone.price;
+            if (price != zonePrice) return (price > zonePrice) == isBid ? energyWh : int256(0);
             if (isBid) {
                 int256 before = zone.bidRunning;
                 zone.bidRunning = before + energyWh;
