@@ -1,0 +1,136 @@
+"""`p2ptrade relay`: run the market operator's relay, or check that it could run."""
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from p2ptrade.chain.deployed import Deployment, Market
+from p2ptrade.chain.outbox import Outbox
+from p2ptrade.cli.options import ConfigOption, JsonOption
+from p2ptrade.config import Settings, checkpoint, load_settings, open_key
+from p2ptrade.errors import P2PTradeError, PeerUnreachableError, RefusedError
+from p2ptrade.relay.app import make_relay_app
+from p2ptrade.relay.chain_view import AuctionView
+from p2ptrade.relay.desk import Desk
+from p2ptrade.relay.service import Relay
+from p2ptrade.store import Database
+from p2ptrade.store.outbox import OutboxTable
+from p2ptrade.store.relay import RelayTable
+from p2ptrade.transport.clients import DsoClient
+from p2ptrade.transport.daemon import Health
+from p2ptrade.transport.logs import set_up_logs
+from p2ptrade.transport.schemas.market import RelayInfo
+from p2ptrade.transport.server import bind, run_service
+
+relay_app = typer.Typer(help="The market operator's relay.", no_args_is_help=True)
+
+
+@relay_app.command("run")
+def run_relay(
+    config: ConfigOption = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
+) -> None:
+    """Take seals, commit to them, and clear slots, until stopped (SIGTERM or Ctrl-C)."""
+    settings = load_settings(config)
+    set_up_logs("relay", level=settings.log_level)
+    own = settings.relay
+    listener = bind(own.host, own.port if port is None else port)
+    market = _market(settings)
+    key = open_key(settings, own.key, "relay")
+    database = Database.open(own.state / "relay.sqlite")
+    with (
+        Outbox(
+            market.client,
+            OutboxTable(database),
+            key,
+            finality_depth=settings.chain.finality_depth,
+            checkpoint=checkpoint(settings),
+        ) as outbox,
+        DsoClient(own.dso_url) as operator,
+    ):
+        view = AuctionView(market.client, market.auction, market.ledger, market.grid_limits, market.first_block)
+        windows, domain = market.auction.windows(), market.auction_domain
+        store = RelayTable(database, f"{market.client.chain_id}:{market.auction.address}")
+        desk = Desk(chain=view, store=store, key=key, domain=domain, windows=windows, commit_lead_s=own.commit_lead_s)
+        relay = Relay(
+            chain=view,
+            store=store,
+            outbox=outbox,
+            operator=operator,
+            domain=domain,
+            windows=windows,
+            commit_lead_s=own.commit_lead_s,
+            checkpoint=checkpoint(settings),
+        )
+        info = RelayInfo(chain_id=market.client.chain_id, auction=market.auction.address, relay=key.address)
+        health = Health()
+        app = make_relay_app(desk, relay, info, health)
+        run_service(app, listener=listener, health=health, step=relay.step, interval_s=own.interval_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a relay needs: what it is, and what is wrong with it, if anything."""
+
+    what: str
+    wrong: str | None = None
+
+
+@relay_app.command("check")
+def check_relay(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Say whether a relay with these settings could work; exit code 1 if not."""
+    settings = load_settings(config)
+    findings = _findings(settings)
+    if as_json:
+        document = [{"what": each.what, "ok": each.wrong is None, "wrong": each.wrong} for each in findings]
+        sys.stdout.write(json.dumps({"ok": all(each["ok"] for each in document), "checks": document}) + "\n")
+    else:
+        sys.stdout.write("".join(f"{'ok   ' if f.wrong is None else 'WRONG'} {f.what}{_why(f)}\n" for f in findings))
+    raise typer.Exit(0 if all(each.wrong is None for each in findings) else 1)
+
+
+def _findings(settings: Settings) -> list[Finding]:
+    """Return what a relay needs in the order in which it needs it; what cannot be asked is left out."""
+    try:
+        market = _market(settings)
+    except P2PTradeError as error:
+        return [Finding("chain and deployment", str(error))]
+    findings = [Finding(f"chain {market.client.chain_id} with the auction at {market.auction.address}")]
+    try:
+        key = open_key(settings, settings.relay.key, "relay")
+        may_commit = market.relay_stake.may_commit(key.address)
+        wrong = None if may_commit else "it is not the appointed relay, or its stake does not suffice"
+        findings.append(Finding(f"key {key.address} may commit", wrong))
+    except P2PTradeError as error:
+        findings.append(Finding("key", str(error)))
+    try:
+        Database.open(settings.relay.state / "relay.sqlite").close()
+        findings.append(Finding(f"state in {settings.relay.state}"))
+    except P2PTradeError as error:
+        findings.append(Finding("state", str(error)))
+    findings.append(_operator_finding(settings, market))
+    return findings
+
+
+def _operator_finding(settings: Settings, market: Market) -> Finding:
+    what = f"grid operator at {settings.relay.dso_url}"
+    try:
+        with DsoClient(settings.relay.dso_url) as operator:
+            info = operator.info()
+    except (PeerUnreachableError, RefusedError) as error:
+        return Finding(what, str(error))
+    if (info.chain_id, info.auction) != (market.client.chain_id, market.auction.address):
+        return Finding(what, "it works for another market")
+    return Finding(what)
+
+
+def _market(settings: Settings) -> Market:
+    deployment = Deployment.read(settings.chain.deployment)
+    return Market.connect(settings.chain.url, deployment, timeout_s=settings.chain.timeout_s)
+
+
+def _why(finding: Finding) -> str:
+    return "" if finding.wrong is None else f": {finding.wrong}"
