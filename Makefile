@@ -7,6 +7,8 @@ SOLC := .cache/solcx/solc-v0.8.37
 SOURCES := p2ptrade scripts tests
 ARGS ?=
 WORKERS ?= 2
+# A warning of the Solidity compiler fails the build, as a finding of any other gate does.
+export FOUNDRY_DENY := warnings
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check test test-slow soak forge-test prove artifacts format lock clean distclean

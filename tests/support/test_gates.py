@@ -175,6 +175,16 @@ def test_an_interface_that_says_nothing_stops_the_run(project: Path) -> None:
     assert "Missing @notice tag in function 'count'" in result.stdout
 
 
+def test_a_warning_of_the_compiler_stops_the_run_when_forge_builds(project: Path) -> None:
+    unused = FORGE_TEST.replace("SUM", "2").replace("purse.add(2);", "purse.add(2);\n        uint256 unused;")
+    _write(project / "tests/contracts/forge/Purse.t.sol", unused)
+
+    result = _make_test(project)
+
+    assert _gates_reached(result.stdout)[-1] == "forge.sh test"
+    assert "Unused local variable" in result.stdout + result.stderr
+
+
 def test_the_npm_launcher_of_forge_is_used_nowhere() -> None:
     scripts = [ROOT / "Makefile", *(ROOT / "scripts").iterdir(), ROOT / ".ci/run", ROOT / "package.json"]
 
