@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 
 def _no_bool(value: object) -> object:
@@ -175,6 +175,10 @@ class GatewaySettings(ServiceSettings):
     network: str = "simbench-lv-rural3"
     week: str = "summer"
     homes: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] | None = None
+    meter_salt: SecretStr = Field(
+        default=SecretStr("p2ptrade sample homes"),
+        description="Secret that registrar and gateway share: meter points are on the chain as hashes salted with it.",
+    )
 
 
 class WalletSettings(ServiceSettings):
@@ -188,3 +192,13 @@ class WalletSettings(ServiceSettings):
     homes: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] | None = None
     accounts: Path | None = Field(default=None, description="File that lists the homes of an agent and their keys.")
     time_zone: str = "Europe/Berlin"
+
+
+class OfficeSettings(Section):
+    """The keys of the consortium's people, for the commands of `p2ptrade office`."""
+
+    registrar: KeySettings = KeySettings()
+    treasurer: KeySettings = KeySettings()
+    retailer: KeySettings = KeySettings()
+    state: Path = Path("office-state")
+    tariff: Path | None = Field(default=None, description="Tariff file to publish; default: the shipped one.")

@@ -19,6 +19,7 @@ from p2ptrade.config.sections import (
     DsoSettings,
     EngineSettings,
     GatewaySettings,
+    OfficeSettings,
     OracleSettings,
     RelaySettings,
     WalletSettings,
@@ -48,6 +49,7 @@ class Settings(BaseSettings):
     oracle: OracleSettings = OracleSettings()
     gateway: GatewaySettings = GatewaySettings()
     wallet: WalletSettings = WalletSettings()
+    office: OfficeSettings = OfficeSettings()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     password: SecretStr | None = Field(
         default=None, description="Password of keystores; the environment is the last resort."
