@@ -26,6 +26,7 @@ _GROUPS: Final = {
     "oracle": ("oracle_app", "An oracle of the quorum that settles."),
     "gateway": ("gateway_app", "The gateway at the meters."),
     "wallet": ("wallet_app", "A participant's account, orders, bills and agent."),
+    "office": ("office_app", "Admit participants, record deposits, publish tariffs."),
     "market": ("market_app", "Clear a book of orders over a tree of zones."),
     "grid": ("grid_app", "Check, limit and draw a distribution network."),
     "audit": ("audit_app", "Recompute the books from the chain's events."),
