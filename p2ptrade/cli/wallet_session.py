@@ -1,0 +1,98 @@
+"""What the wallet's commands share: the market, the key in use, the table of own orders, the way past the relay."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from p2ptrade.chain.deployed import Deployment, Market
+from p2ptrade.chain.keys import SigningKey
+from p2ptrade.chain.outbox import Outbox
+from p2ptrade.config import Settings, checkpoint, load_settings, open_key
+from p2ptrade.domain.checkpoint import Checkpoint
+from p2ptrade.domain.units import AccountId
+from p2ptrade.errors import RefusedError
+from p2ptrade.store import Database
+from p2ptrade.store.outbox import OutboxTable
+from p2ptrade.store.wallet import WalletTable
+from p2ptrade.transport.clients import RelayClient
+from p2ptrade.wallet.chain_view import MarketView
+from p2ptrade.wallet.direct import DirectChannel
+from p2ptrade.wallet.trader import Trader
+
+
+def connect_market(settings: Settings) -> Market:
+    """Return the market of the settings.
+
+    Raises:
+        ConfigError, ChainUnreachableError, WrongChainError: there is none, or its chain is not there.
+    """
+    deployment = Deployment.read(settings.chain.deployment)
+    return Market.connect(settings.chain.url, deployment, timeout_s=settings.chain.timeout_s)
+
+
+def order_table(database: Database, market: Market) -> WalletTable:
+    """Return the own orders of a market."""
+    return WalletTable(database, f"{market.client.chain_id}:{market.auction.address}")
+
+
+def direct_channel(
+    settings: Settings,
+    market: Market,
+    database: Database,
+    store: WalletTable,
+    keys: Mapping[AccountId, SigningKey],
+    crash: Checkpoint,
+) -> DirectChannel:
+    """Return the way past the relay for some keys."""
+
+    def make_outbox(key: SigningKey) -> Outbox:
+        depth = settings.chain.finality_depth
+        return Outbox(market.client, OutboxTable(database), key, finality_depth=depth, checkpoint=crash)
+
+    return DirectChannel(market.auction, store, keys, make_outbox)
+
+
+@dataclass(frozen=True)
+class Session:
+    """A command's connection: settings, market, key and account, orders."""
+
+    settings: Settings
+    market: Market
+    view: MarketView
+    key: SigningKey
+    account: AccountId
+    database: Database
+    store: WalletTable
+    relay: RelayClient
+    trader: Trader
+    direct: DirectChannel
+
+
+@contextmanager
+def open_session(config: Path | None) -> Iterator[Session]:
+    """Give the session of the account whose key the settings name.
+
+    Raises:
+        RefusedError: the key has no account in the market.
+    """
+    settings = load_settings(config)
+    market = connect_market(settings)
+    key = open_key(settings, settings.wallet.key, "wallet")
+    account = market.ledger.account_of(key.address)
+    if account is None:
+        raise RefusedError(
+            f"{key.address} has no account in this market: `p2ptrade wallet register` says how to get one"
+        )
+    database = Database.open(settings.wallet.state / "wallet.sqlite")
+    store = order_table(database, market)
+    crash = checkpoint(settings)
+    direct = direct_channel(settings, market, database, store, {account: key}, crash)
+    try:
+        with RelayClient(settings.wallet.relay_url) as relay:
+            relay_address = market.relay_stake.relay().relay
+            trader = Trader(relay, store, market.auction_domain, relay_address, {account: key}, crash)
+            yield Session(settings, market, MarketView(market), key, account, database, store, relay, trader, direct)
+    finally:
+        direct.close()
+        database.close()
