@@ -10,21 +10,22 @@ below its own lowest offer.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from p2ptrade.domain.order import Order, Side, VoidReason
-from p2ptrade.domain.units import CHARGE_MAX, U32_MAX, PriceMicroPerKwh
+from p2ptrade.domain.units import CHARGE_MAX, HALF_UNITS_PER_UNIT, U32_MAX, PriceMicroPerKwh
 from p2ptrade.errors import InputError
 from p2ptrade.market.certificate import MarketStep
 from p2ptrade.market.zones import ZoneTree
 
 Column = NDArray[np.int64]
 
-# 2^29 steps of 2^32 - 1 Wh stay within 61 bits, so that no sum of energies can overflow a column.
-STEPS_IN_BOOK_MAX: Final = 2**29
+# 2^25 steps of 2^32 - 1 Wh stay within 57 bits, so that no sum of energies can overflow a column.
+STEPS_IN_BOOK_MAX: Final = 2**25
 _NOT_VOID: Final = 0
 
 
@@ -90,28 +91,38 @@ class Book:
         code = int(self.void_code[index])
         return None if code == _NOT_VOID else VoidReason(code)
 
-    def effective_price_half(self) -> Column:
-        """Return the effective price of every step in half micro per kWh; a bid's may be below 0."""
-        return 2 * (self.limit_price - np.where(self.step_side() == Side.BID, self.charge, 0))
+    @cached_property
+    def effective_price(self) -> Column:
+        """The effective price of every step in micro per kWh; a bid's may be below 0."""
+        price: Column = np.where(self.side == Side.BID, self.charge, 0)[self.step_order]
+        return np.subtract(self.limit_price, price, out=price)
 
+    @cached_property
     def step_side(self) -> Column:
-        """Return the side of every step."""
+        """The side of every step."""
         return self.side[self.step_order]
 
+    @cached_property
     def step_zone(self) -> Column:
-        """Return the zone of every step."""
+        """The zone of every step."""
         return self.zone[self.step_order]
 
-    def steps_in_play(self) -> Column:
-        """Return the indices of the steps that the clearing looks at: not void, effective price from 0."""
-        takes_part = self.void_code[self.step_order] == _NOT_VOID
-        return np.flatnonzero(takes_part & (self.effective_price_half() >= 0))
+    @cached_property
+    def is_in_play(self) -> NDArray[np.bool_]:
+        """Whether the clearing looks at a step: its order is not void, its effective price from 0."""
+        in_play: NDArray[np.bool_] = self.effective_price >= 0
+        if self.void_code.any():
+            in_play &= self.void_code[self.step_order] == _NOT_VOID
+        return in_play
+
+    def in_play(self, column: Column) -> Column:
+        """Return the entries of a step column that are in play."""
+        return column if bool(self.is_in_play.all()) else column[self.is_in_play]
 
     def market_steps(self) -> Iterator[MarketStep]:
         """Return the steps in play one by one, as the contract meets them."""
-        play = self.steps_in_play()
-        columns = (self.step_zone(), self.step_side(), self.energy_wh, self.effective_price_half())
-        zones, sides, energies, prices = (column[play].tolist() for column in columns)
+        columns = (self.step_zone, self.step_side, self.energy_wh, HALF_UNITS_PER_UNIT * self.effective_price)
+        zones, sides, energies, prices = (self.in_play(column).tolist() for column in columns)
         return map(MarketStep, zones, map(Side, sides), energies, prices)
 
     def _check_widths(self) -> None:

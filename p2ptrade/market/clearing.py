@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from p2ptrade.domain.order import Side
-from p2ptrade.domain.units import EnergyWh, PriceHalfMicroPerKwh
+from p2ptrade.domain.units import HALF_UNITS_PER_UNIT, EnergyWh, PriceHalfMicroPerKwh
 from p2ptrade.market.book import Book, Column
 from p2ptrade.market.certificate import Accepted, Refusal, Staircase, Tally, judge
 from p2ptrade.market.prices import SortedBook, clearing_prices
@@ -52,12 +52,12 @@ class Clearing:
     @property
     def volume_wh(self) -> EnergyWh:
         """Return the energy that is bought, which is also what is sold."""
-        return EnergyWh(int(self.step_energy_wh[self.book.step_side() == Side.BID].sum()))
+        return EnergyWh(int(self.step_energy_wh[self.book.step_side == Side.BID].sum()))
 
     @property
     def welfare_wh_micro_per_kwh(self) -> int:
         """Return accepted energy times limit price, bids less offers: a thousandth of it is micro-credits."""
-        bid = self.book.step_side() == Side.BID
+        bid = self.book.step_side == Side.BID
         return self._worth(bid) - self._worth(~bid)
 
     def _worth(self, steps: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> int:
@@ -108,20 +108,20 @@ def _split(target: int, ranges: list[Staircase]) -> list[EnergyWh]:
 
 def _fills(book: Book, prices: list[PriceHalfMicroPerKwh], tallies: list[Tally], exports: list[EnergyWh]) -> Column:
     """Return the energy that each step trades: all if better than its zone's price, a share if at it, else nothing."""
-    fills = np.zeros_like(book.energy_wh)
-    play = book.steps_in_play()
-    side, zone = book.step_side()[play], book.step_zone()[play]
-    better = np.array(prices)[zone] - book.effective_price_half()[play]
-    better = np.where(side == Side.BID, -better, better)
-    wholly = play[better > 0]
-    fills[wholly] = book.energy_wh[wholly]
-    marginal = play[better == 0]
-    group = 2 * book.step_zone()[marginal] + book.step_side()[marginal]
-    by_account = np.lexsort((marginal, book.account[book.step_order[marginal]], group))
+    below = np.array(prices)[book.zone][book.step_order]
+    for _ in range(HALF_UNITS_PER_UNIT):
+        below -= book.effective_price
+    at_price = below == 0
+    is_better = (below < 0) == (book.side == Side.BID)[book.step_order]
+    fills: Column = book.energy_wh * (is_better & ~at_price & book.is_in_play)
+    marginal = np.flatnonzero(at_price & book.is_in_play)
+    order = book.step_order[marginal]
+    group = 2 * book.zone[order] + book.side[order]
+    by_account = np.lexsort((marginal, book.account[order], group))
     marginal, group = marginal[by_account], group[by_account]
-    for number in np.unique(group).tolist():
-        zone_index, side_index = divmod(number, 2)
-        chosen = marginal[group == number]
+    first_of_group = np.flatnonzero(np.diff(group, prepend=-1))
+    for chosen in np.split(marginal, first_of_group)[1:]:
+        zone_index, side_index = book.zone[book.step_order[chosen[0]]], book.side[book.step_order[chosen[0]]]
         energy = marginal_energy(tallies[zone_index], exports[zone_index])[side_index]
         fills[chosen] = column_shares(energy, book.energy_wh[chosen])
     return fills

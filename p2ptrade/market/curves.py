@@ -17,10 +17,9 @@ class Curve(NamedTuple):
 
 def curve(book: Book, side: Side, zone: int | None = None) -> Curve:
     """Return the curve of a side, best price first, of one zone or of all: running energy in Wh, effective prices."""
-    play = book.steps_in_play()
-    chosen = book.step_side()[play] == side
+    chosen = book.is_in_play & (book.step_side == side)
     if zone is not None:
-        chosen &= book.step_zone()[play] == zone
-    price, energy = book.effective_price_half()[play][chosen] // 2, book.energy_wh[play][chosen]
+        chosen &= book.step_zone == zone
+    price, energy = book.effective_price[chosen], book.energy_wh[chosen]
     best_first = np.argsort(-price if side is Side.BID else price, kind="stable")
     return Curve(np.concatenate(([0], np.cumsum(energy[best_first]))), price[best_first])

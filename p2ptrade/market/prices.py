@@ -14,14 +14,20 @@ from typing import Literal
 import numpy as np
 
 from p2ptrade.domain.order import Side
-from p2ptrade.domain.units import PriceHalfMicroPerKwh
-from p2ptrade.market.book import Book, Column
+from p2ptrade.domain.units import U32_MAX, PriceHalfMicroPerKwh, in_half_units
+from p2ptrade.market.book import STEPS_IN_BOOK_MAX, Book, Column
 from p2ptrade.market.certificate import OPEN_ABOVE, OPEN_BELOW, Tally, canonical_price
 from p2ptrade.market.zones import ROOT, ZoneTree
 
-# Zone and price in one sortable number: a price in half units needs 33 bits.
-_PRICE_BITS = 34
-_PRICE_MASK = 2**_PRICE_BITS - 1
+# A step's key is zone, effective price in micro per kWh and side in one sortable number. While sorting, the index of
+# the step stands below it: 5 + 32 + 1 + 25 bits fill a positive 64-bit integer.
+_INDEX_BITS = 25
+_INDEX_MASK = 2**_INDEX_BITS - 1
+_PRICE_SHIFT = 1
+_PRICE_MASK = U32_MAX
+_ZONE_SHIFT = 33
+_ZONE_OFF_MASK = 2**_ZONE_SHIFT - 1
+assert STEPS_IN_BOOK_MAX <= 2**_INDEX_BITS
 
 # A price's own steps count as traded (`right`) or not (`left`), as in numpy's searchsorted.
 _Edge = Literal["left", "right"]
@@ -31,21 +37,18 @@ class SortedBook:
     """The steps in play of a book, sorted by zone and effective price, with running totals of their energies."""
 
     def __init__(self, book: Book) -> None:
-        play = book.steps_in_play()
-        price = book.effective_price_half()[play]
-        keys = (book.step_zone()[play] << _PRICE_BITS) | price
-        order = np.argsort(keys)
-        energy = book.energy_wh[play][order]
-        is_bid = book.step_side()[play][order] == Side.BID
         self.tree: ZoneTree = book.tree
-        self._step_prices: list[int] = np.unique(price).tolist()
-        self._keys: Column = keys[order]
+        self._keys, energy = _sorted_steps(book)
+        self._by_price: Column = self._keys if len(self.tree) == 1 else np.sort(self._keys & _ZONE_OFF_MASK)
         self._energy: Column = _running_totals(energy)
-        self._bids: Column = _running_totals(energy * is_bid)
-        self._bounds: Column = np.searchsorted(self._keys, np.arange(len(self.tree) + 1) << _PRICE_BITS)
+        energy *= self._keys & 1 == Side.BID
+        self._bids: Column = _running_totals(energy)
+        self._bounds: Column = np.searchsorted(self._keys, np.arange(len(self.tree) + 1) << _ZONE_SHIFT)
         bids_of_zone = np.diff(self._bids[self._bounds])
         self._no_export: Column = self._energy[self._bounds[:-1]] + bids_of_zone
-        self._members = [np.array(members, dtype=np.int64) for members in _subtrees(self.tree)]
+        subtrees = _subtrees(self.tree)
+        self._members = [np.array(members, dtype=np.int64) for members in subtrees]
+        self._lines_within = [_lines_outermost_first(self.tree, members) for members in subtrees]
 
     def export_range(self, root: int, price: int) -> tuple[int, int]:
         """Return what the subtree of `root` can export at `price` with the lines inside it clipped, in Wh."""
@@ -56,28 +59,29 @@ class SortedBook:
 
         The target must be one that the subtree can reach at some price.
         """
-        prices = self._step_prices
-        if not prices:
+        keys = self._by_price
+        if keys.size == 0:
             return canonical_price(OPEN_BELOW, OPEN_ABOVE)
 
         def least(index: int) -> int:
-            return self._export(root, prices[index], "left")
+            return self._export(root, _price_half(keys[index]), "left")
 
         def most(index: int) -> int:
-            return self._export(root, prices[index], "right")
+            return self._export(root, _price_half(keys[index]), "right")
 
-        indices = range(len(prices))
+        indices = range(keys.size)
         a, b = OPEN_BELOW, OPEN_ABOVE
         if least(0) < target:
-            a = prices[bisect_left(indices, target, key=most)]
+            a = _price_half(keys[bisect_left(indices, target, key=most)])
         if most(-1) > target:
-            b = prices[bisect_right(indices, target, key=least) - 1]
+            b = _price_half(keys[bisect_right(indices, target, key=least) - 1])
         return canonical_price(a, b)
 
     def tally(self, zone: int, price: int) -> Tally:
         """Return what the pass over the book finds in `zone` at `price`."""
         first, end = int(self._bounds[zone]), int(self._bounds[zone + 1])
-        at, beyond = np.searchsorted(self._keys, (zone << _PRICE_BITS) | np.array([price, price + 1])).tolist()
+        edges = np.array([_first_price_from(price, "left"), _first_price_from(price, "right")])
+        at, beyond = np.searchsorted(self._keys, (zone << _ZONE_SHIFT) + (edges << _PRICE_SHIFT)).tolist()
         bids_below, bids_at, bids_above = np.diff(self._bids[[first, at, beyond, end]]).tolist()
         energy_below, energy_at, _ = np.diff(self._energy[[first, at, beyond, end]]).tolist()
         return Tally(
@@ -85,20 +89,19 @@ class SortedBook:
             bid_at_wh=bids_at,
             offer_below_wh=energy_below - bids_below,
             offer_at_wh=energy_at - bids_at,
-            down=int(self._keys[at - 1]) & _PRICE_MASK if at > first else OPEN_BELOW,
-            up=int(self._keys[beyond]) & _PRICE_MASK if beyond < end else OPEN_ABOVE,
+            down=_price_half(self._keys[at - 1]) if at > first else OPEN_BELOW,
+            up=_price_half(self._keys[beyond]) if beyond < end else OPEN_ABOVE,
         )
 
     def _export(self, root: int, price: int, edge: _Edge) -> int:
         """Return the least (`left`) or most (`right`) that the subtree of `root` can export at `price`."""
         members = self._members[root]
-        reached = np.searchsorted(self._keys, (members << _PRICE_BITS) | price, edge)
+        from_key = _first_price_from(price, edge) << _PRICE_SHIFT
+        reached = np.searchsorted(self._keys, (members << _ZONE_SHIFT) + from_key)
         alone = self._energy[reached] - self._no_export[members]
         total: dict[int, int] = dict(zip(members.tolist(), alone.tolist(), strict=True))
-        for index in reversed(total):
-            if index != root:
-                line = self.tree[index]
-                total[line.parent] += min(max(total[index], -line.import_wh), line.export_wh)
+        for index, parent, least, most in self._lines_within[root]:
+            total[parent] += min(max(total[index], least), most)
         return total[root]
 
 
@@ -117,8 +120,40 @@ def clearing_prices(steps: SortedBook) -> list[PriceHalfMicroPerKwh]:
     return prices
 
 
+def _sorted_steps(book: Book) -> tuple[Column, Column]:
+    """Return the keys of the steps in play in rising order, and their energies."""
+    order_key = (book.zone << _ZONE_SHIFT | book.side) << _INDEX_BITS
+    keys = order_key[book.step_order]
+    keys |= book.effective_price << (_PRICE_SHIFT + _INDEX_BITS)
+    keys |= np.arange(keys.size)
+    keys = book.in_play(keys)
+    keys.sort()
+    energy = book.energy_wh[keys & _INDEX_MASK]
+    keys >>= _INDEX_BITS
+    return keys, energy
+
+
+def _price_half(key: np.int64) -> int:
+    """Return the effective price in the key of a step, in half micro per kWh."""
+    return in_half_units(int(key) >> _PRICE_SHIFT & _PRICE_MASK)
+
+
+def _first_price_from(price_half: int, edge: _Edge) -> int:
+    """Return the lowest whole price that is not below (`left`), or is above (`right`), a price in half units."""
+    return (price_half + 1) // 2 if edge == "left" else price_half // 2 + 1
+
+
 def _running_totals(column: Column) -> Column:
-    return np.concatenate(([0], np.cumsum(column, dtype=np.int64)))
+    totals = np.zeros(column.size + 1, dtype=np.int64)
+    np.cumsum(column, out=totals[1:])
+    return totals
+
+
+def _lines_outermost_first(tree: ZoneTree, members: list[int]) -> list[tuple[int, int, int, int]]:
+    """Return the lines inside a subtree, each after those beyond it: zone, parent, least and most export."""
+    return [
+        (index, tree[index].parent, -tree[index].import_wh, tree[index].export_wh) for index in reversed(members[1:])
+    ]
 
 
 def _subtrees(tree: ZoneTree) -> Sequence[list[int]]:

@@ -13,7 +13,7 @@ import pytest
 from p2ptrade.domain.order import Side
 from p2ptrade.market import Accepted, Book, Clearing, clear, verify
 from tests.support.clearing_books import ORDINARY, TIES, TINY, WIDE, Shape, extreme_book, random_book
-from tests.support.clearing_lp import Optimum, net_welfare_of, solve
+from tests.support.clearing_lp import Optimum, net_welfare_of, optima
 
 SHAPES = {"ordinary": ORDINARY, "ties": TIES, "tiny": TINY, "wide": WIDE}
 BOOKS_PER_PROGRAM = 250
@@ -46,18 +46,18 @@ def dual_bound_half(book: Book, prices: tuple[int, ...]) -> int:
 def assert_feasible(clearing: Clearing) -> None:
     """Fills within steps, zones in balance, lines within limits, nobody beyond a limit price."""
     book = clearing.book
-    energy, is_bid = clearing.step_energy_wh, book.step_side() == Side.BID
+    energy, is_bid = clearing.step_energy_wh, book.step_side == Side.BID
     assert (energy >= 0).all()
     assert (energy <= book.energy_wh).all()
     sold = np.where(is_bid, -energy, energy)
     for index, zone in enumerate(clearing.zones):
         from_children = sum(clearing.zones[child].export_wh for child in book.tree.children[index])
-        assert zone.net_export_wh == sold[book.step_zone() == index].sum()
+        assert zone.net_export_wh == sold[book.step_zone == index].sum()
         assert zone.export_wh == zone.net_export_wh + from_children
     assert clearing.zones[0].export_wh == 0
     for index, line in book.tree:
         assert -line.import_wh <= clearing.zones[index].export_wh <= line.export_wh
-    gain = np.where(is_bid, 1, -1) * (book.effective_price_half() - np.array(clearing.prices)[book.step_zone()])
+    gain = np.where(is_bid, 1, -1) * (2 * book.effective_price - np.array(clearing.prices)[book.step_zone])
     assert (gain[energy > 0] >= 0).all()
 
 
@@ -74,10 +74,10 @@ def assert_no_gainless_trade_is_left_in_a_zone(clearing: Clearing) -> None:
     """Within a zone the volume is the most: no bid and offer at its price are both left with energy."""
     book = clearing.book
     left = (book.energy_wh - clearing.step_energy_wh) * (book.void_code[book.step_order] == 0)
-    at_price = book.effective_price_half() == np.array(clearing.prices)[book.step_zone()]
-    is_bid = book.step_side() == Side.BID
+    at_price = 2 * book.effective_price == np.array(clearing.prices)[book.step_zone]
+    is_bid = book.step_side == Side.BID
     for index in range(len(book.tree)):
-        here = at_price & (book.step_zone() == index) & (left > 0)
+        here = at_price & (book.step_zone == index) & (left > 0)
         assert not ((here & is_bid).any() and (here & ~is_bid).any())
 
 
@@ -94,7 +94,7 @@ def assert_optimal(clearing: Clearing, most: Optimum, least: Optimum) -> None:
 
 def assert_books_clear_optimally(books: list[Book]) -> None:
     clearings = [clear(book) for book in books]
-    most, least = solve(books, most_volume=True), solve(books, most_volume=False)
+    most, least = optima(books, most_volume=True), optima(books, most_volume=False)
     for clearing, upper, lower in zip(clearings, most, least, strict=True):
         assert_optimal(clearing, upper, lower)
         assert_feasible(clearing)
