@@ -39,7 +39,7 @@ VOLTAGE_RESERVE_PU: Final = 2e-6
 LOADING_RESERVE: Final = 2e-5
 # A connection loads a voltage if its effect on it is at least this share of the largest one.
 VOLTAGE_EFFECT_MIN: Final = 0.02
-FALLBACK_STEPS: Final = 64
+FALLBACK_HALVINGS: Final = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -236,7 +236,7 @@ def _propose(
 def _stack(
     request: CutRequest, collected: list[tuple[_Rows, Floats]]
 ) -> tuple[list[tuple[_Rows, int]], Floats, Floats]:
-    """Return the rows of all linearisations as relief @ cut >= needed, for rows that any cut can change."""
+    """Return the newest rows of every case as relief @ cut >= needed, without those that no cut can break."""
     sources: list[tuple[_Rows, int]] = []
     reliefs, needs = [], []
     newest = {case: number for number, (rows, _) in enumerate(collected) for case in rows.case}
@@ -244,10 +244,11 @@ def _stack(
         relief = rows.change @ request.incidence
         needed = rows.value - rows.limit + relief @ at_cut
         current = np.array([newest[case] == number for case in rows.case])
-        near = current & (np.abs(relief).max(axis=1) > 0) & (needed > -0.5)
-        sources += [(rows, int(row)) for row in np.flatnonzero(near)]
-        reliefs.append(relief[near])
-        needs.append(needed[near])
+        least = np.minimum(relief, 0.0) @ request.most_wh
+        breakable = current & (needed > least)
+        sources += [(rows, int(row)) for row in np.flatnonzero(breakable)]
+        reliefs.append(relief[breakable])
+        needs.append(needed[breakable])
     return sources, np.concatenate(reliefs), np.concatenate(needs)
 
 
@@ -277,10 +278,11 @@ def _binding(rows: list[tuple[_Rows, int]], active: list[int], relief: Floats, d
 def _fallback(
     network: Network, request: CutRequest, cut: Floats, binding: tuple[BindingRow, ...], margins: Margins
 ) -> CutResult:
-    """Return the proposal raised towards cutting everything, by the smallest step that is safe."""
+    """Return the proposal raised towards cutting everything, by the smallest doubling step that is safe."""
     everything = request.most_wh.astype(np.float64)
-    for step in range(1, FALLBACK_STEPS + 1):
-        raised = np.minimum(np.ceil(cut + (everything - cut) * step / FALLBACK_STEPS), everything).astype(np.int64)
-        if _safe(network, request, raised, margins):
-            return CutResult(True, raised, binding, ROUNDS_MAX, True)
+    for halving in range(FALLBACK_HALVINGS, -1, -1):
+        raised = np.ceil(cut + (everything - cut) / 2**halving - 1e-6)
+        whole = np.minimum(raised, everything).astype(np.int64)
+        if _safe(network, request, whole, margins):
+            return CutResult(True, whole, binding, ROUNDS_MAX, True)
     return CutResult(False, request.most_wh.copy(), binding, ROUNDS_MAX, True)

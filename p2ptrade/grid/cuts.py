@@ -62,8 +62,9 @@ def solve_quadratic(program: CutProgram) -> Cuts | None:
         return None
     if str(solution.status) not in {"Solved", "AlmostSolved"}:
         raise GridError(f"the quadratic program of the cuts ended with {solution.status}")
-    cut = np.clip(np.array(solution.x), 0.0, program.most)
-    return Cuts(cut, np.maximum(np.array(solution.z)[:rows], 0.0) * scale)
+    dual = np.maximum(np.array(solution.z)[:rows], 0.0) * scale
+    # Stationarity gives each cut from the duals exactly: zero, and not nearly zero, without an effect on what binds.
+    return Cuts(np.clip(dual @ program.relief / program.weight, 0.0, program.most), dual)
 
 
 def solve_linear(program: CutProgram) -> Cuts | None:
@@ -101,6 +102,8 @@ def solve_cuts(program: CutProgram, objective: Objective) -> Cuts | None:
     Rows are scaled to a largest coefficient of one for the solver, whose tolerances are absolute.
     """
     size = np.abs(program.relief).max(axis=1)
+    if (program.needed > np.maximum(program.relief, 0.0) @ program.most).any():
+        return None
     scaled = CutProgram(program.weight, program.most, program.relief / size[:, None], program.needed / size)
     solve = solve_linear if objective is Objective.MERIT_ORDER else solve_quadratic
     solution = solve(scaled)

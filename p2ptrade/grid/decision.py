@@ -167,7 +167,7 @@ def decide(
     after = check_injections(network, injections_after(request, result.cut_wh)[0] * W_PER_WH)
     envelopes = _envelopes(network, schedule, result)
     outcome, tightened = _next_step(plan, schedule, grid, envelopes, result.safe and after.safe, round_number, rules)
-    cuts = _explained(network, schedule, result)
+    cuts = _explained(network, schedule, result, rules)
     return GridDecision(
         outcome=outcome,
         round_number=round_number,
@@ -220,19 +220,29 @@ def _request(network: Network, schedule: SlotSchedule, rules: Rules) -> CutReque
         incidence=np.diag(np.sign(scheduled)),
         weight=fees if rules.objective is Objective.MERIT_ORDER else fees / np.maximum(size, 1.0),
         most_wh=np.maximum(size - rules.floor_wh, 0.0).astype(np.int64),
-        case_offset_wh=_non_delivery(schedule, rules),
+        case_offset_wh=_cases(schedule, rules),
     )
 
 
-def _non_delivery(schedule: SlotSchedule, rules: Rules) -> Floats:
+def _may_fail(schedule: SlotSchedule, rules: Rules) -> list[int]:
+    """Return the connections whose trade is so large that the network must bear its absence."""
+    pairs = enumerate(zip(schedule.traded_wh, schedule.scheduled_wh, strict=True))
+    return [
+        number
+        for number, (traded, scheduled) in pairs
+        if traded * scheduled > 0 and min(abs(traded), abs(scheduled)) >= rules.delivery_wh
+    ]
+
+
+def _cases(schedule: SlotSchedule, rules: Rules) -> Floats:
     """Return the cases: the schedule itself, then each large trade missing from it, within its own injection."""
-    cases = [np.zeros(len(schedule.account))]
-    for number, (traded, scheduled) in enumerate(zip(schedule.traded_wh, schedule.scheduled_wh, strict=True)):
-        missing = min(abs(traded), abs(scheduled)) if traded * scheduled > 0 else 0
-        if missing >= rules.delivery_wh:
-            offset = np.zeros(len(schedule.account))
-            offset[number] = -missing if traded > 0 else missing
-            cases.append(offset)
+    size = len(schedule.account)
+    cases = [np.zeros(size)]
+    for number in _may_fail(schedule, rules):
+        offset = np.zeros(size)
+        traded, scheduled = schedule.traded_wh[number], schedule.scheduled_wh[number]
+        offset[number] = -min(traded, scheduled) if traded > 0 else -max(traded, scheduled)
+        cases.append(offset)
     result: Floats = np.stack(cases)
     return result
 
@@ -354,10 +364,15 @@ def _tightened(
     return tuple(tighter)
 
 
-def _explained(network: Network, schedule: SlotSchedule, result: CutResult) -> tuple[Cut, ...]:
+def _explained(network: Network, schedule: SlotSchedule, result: CutResult, rules: Rules) -> tuple[Cut, ...]:
     cuts = []
+    failing = [""] + [f" if {network.connections[number].id} does not deliver" for number in _may_fail(schedule, rules)]
     for number in np.flatnonzero(result.cut_wh):
-        reasons = [_reason(row, int(number)) for row in result.binding if any(item == number for item, _ in row.relief)]
+        reasons = [
+            _reason(row, int(number)) + failing[row.case]
+            for row in result.binding
+            if any(item == number for item, _ in row.relief)
+        ]
         cuts.append(
             Cut(
                 account=schedule.account[number],
