@@ -6,13 +6,13 @@ import {IGridLimits} from "./interfaces/IGridLimits.sol";
 import {ILedger} from "./interfaces/ILedger.sol";
 import {IRelayStake} from "./interfaces/IRelayStake.sol";
 import {AccountWord} from "./libraries/AccountWord.sol";
+import {BookPasses} from "./libraries/BookPasses.sol";
 import {BookReader} from "./libraries/BookReader.sol";
 import {Certificate} from "./libraries/Certificate.sol";
 import {GridData} from "./libraries/GridData.sol";
 import {LedgerCalls} from "./libraries/LedgerCalls.sol";
 import {OrderHash} from "./libraries/OrderHash.sol";
 import {Signatures} from "./libraries/Signatures.sol";
-import {AccountStatus} from "./types/AccountStatus.sol";
 import {SlotPhase, SlotResult, Submission, Windows} from "./types/AuctionTypes.sol";
 import {BONDS_ACCOUNT, ESCROW_ACCOUNT} from "./types/SystemAccounts.sol";
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
@@ -41,52 +41,28 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
         Refunded
     }
 
-    /// @dev Everything that the passes over a book share; pointers are into memory that `_begin` took for them.
+    /// @dev What a clearing works with beside the passes' own state; pointers are into memory that `_begin` took.
     struct Work {
+        BookPasses.Pass pass;
         uint64 slot;
-        uint256 space;
-        uint256 excluded;
         uint256 networkCharge;
         uint256 fee;
-        int256 chargeHalf;
+        uint256 entries;
+        uint256 voids;
+        uint256 moves;
+        uint256 positions;
+        uint256 forfeited;
         bytes32 bookHash;
         bytes32 gridHash;
-        uint256 entries;
-        uint256 entriesEnd;
-        bytes32 ownChain;
-        uint256 voids;
-        uint256 voidsEnd;
-        uint256 moves;
-        uint256 movesEnd;
-        uint256 positions;
-        uint256 positionsEnd;
-        bytes32 positionsHash;
-        uint256 forfeited;
-        uint256 buyersPay;
-        uint256 sellersGet;
-        uint256 collateral;
-        uint256 boughtWh;
     }
 
     uint256 private constant SLOT_SECONDS = 900;
     uint256 private constant SEAL_BYTES = 36;
-    uint256 private constant INDEX_BYTES = 2;
     uint256 private constant POSITION_BYTES = 22;
     uint256 private constant VOID_BYTES = 5;
     uint256 private constant WH_PER_KWH = 1000;
-    uint256 private constant HALF_MICRO_WH_PER_KWH = 2000;
-    uint256 private constant ENERGY_MAX = uint256(uint32(type(int32).max));
-    uint256 private constant STEPS_MAX = 4;
     uint256 private constant CLASS_MAX = 7;
     uint256 private constant CLASS_BITS = 32;
-
-    uint256 private constant BAD_SIGNATURE = 1;
-    uint256 private constant NOT_ACTIVE = 2;
-    uint256 private constant INSOLVENT = 3;
-    uint256 private constant MALFORMED = 4;
-    uint256 private constant UNOPENED = 5;
-    uint256 private constant ZONE_EXCLUDED = 6;
-    uint256 private constant SUPERSEDED = 7;
 
     ILedger private immutable LEDGER;
     IGridLimits private immutable GRID_LIMITS;
@@ -160,7 +136,7 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
         _requireSealing(slot);
         uint32 account = _accountOf[msg.sender];
         if (account == 0) account = rememberAccount();
-        _ownChainOf[slot] = _chained(_ownChainOf[slot], account, digest);
+        _ownChainOf[slot] = OrderHash.chain(_ownChainOf[slot], account, digest);
         emit Sealed(slot, account, digest);
     }
 
@@ -171,35 +147,19 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
         _accountOf[msg.sender] = account;
     }
 
-    /// @inheritdoc IDoubleAuction
-    function sortOwnSeals(uint64 slot, bytes calldata entries, bytes calldata order) external {
-        _requireOpening(slot);
-        if (entries.length % SEAL_BYTES != 0) revert BadList(entries.length, SEAL_BYTES);
-        if (order.length % INDEX_BYTES != 0) revert BadList(order.length, INDEX_BYTES);
-        bytes32 arrived = 0;
-        for (uint256 offset = 0; offset < entries.length; offset += SEAL_BYTES) {
-            arrived = _chained(arrived, _sealAccount(entries, offset), _sealDigest(entries, offset));
-        }
-        if (arrived != _ownChainOf[slot]) revert WrongArrivals(slot, _ownChainOf[slot], arrived);
-        bytes32 sorted = _sorted(entries, order);
-        _ownChainOf[slot] = sorted;
-        emit OwnSealsSorted(slot, sorted);
-    }
-
     // ----------------------------------------------------------------------------------------------------------- opening
 
     /// @inheritdoc IDoubleAuction
     function open(uint64 slot, bytes calldata record) external {
         _requireOpening(slot);
         if (block.timestamp >= openUntil(slot)) revert WindowClosed(slot, openUntil(slot), block.timestamp);
-        if (record.length == 0) revert TruncatedBook(0, 1);
-        uint256 kind = uint8(record[0]);
-        // Opened, and written as an own record, which has no signature.
-        if (kind & BookReader.OWN_BIT == 0 || kind > 0x1f) revert BadRecord(0, kind);
-        uint256[] memory rows = BookReader.rows(record, 0);
-        if (rows.length != 1) revert BadRecord(0, kind);
+        uint256 kind = record.length == 0 ? 0 : uint8(record[0]);
+        if (kind >= BookReader.OWN_BIT) revert BadRecord(0, kind);
+        uint256 needed = BookReader.HEAD_BYTES + BookReader.bodyBytes(kind);
+        if (record.length != needed) revert TruncatedBook(record.length, needed);
+        uint32 account = uint32(bytes4(record[1:BookReader.HEAD_BYTES]));
         uint256 space = OrderHash.workspace(slot, DOMAIN);
-        bytes32 digest = _openedDigest(space, rows[0]);
+        bytes32 digest = OrderHash.digest(space, account, OrderHash.termsHash(space, kind, record[5:]));
         _isOpened[digest] = true;
         emit Opened(slot, digest, record);
     }
@@ -213,20 +173,16 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
         bytes32 gridHash = _checkedGrid(submission);
         _requireVerdict(submission, bookHash, gridHash);
 
-        uint256[] memory rows = BookReader.rows(submission.book, 0);
-        uint256[] memory words = LedgerCalls.words(LEDGER, BookReader.accounts(rows));
+        (uint256[] memory rows, bytes memory accounts) = BookReader.read(submission.book, 0);
+        uint256[] memory words = LedgerCalls.words(LEDGER, accounts);
         (Certificate.Zone[] memory zones, Work memory work) = _begin(submission, rows.length);
         (work.bookHash, work.gridHash) = (bookHash, gridHash);
 
-        for (uint256 index = 0; index < rows.length; ++index) {
-            rows[index] = _judge(work, zones, rows[index], words[index]);
-        }
+        _judge(work, rows, words);
         _requireSealed(work);
         Certificate.judge(zones);
         Certificate.share(zones);
-        for (uint256 index = 0; index < rows.length; ++index) {
-            _fill(work, zones, rows[index], words[index]);
-        }
+        BookPasses.fill(work.pass, rows, words);
 
         cleared = _result(work);
         _record(submission.slot, cleared);
@@ -388,15 +344,20 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
         returns (Certificate.Zone[] memory zones, Work memory work)
     {
         zones = _zones(submission.gridData, submission.prices);
+        BookPasses.Pass memory pass = work.pass;
         work.slot = submission.slot;
-        work.excluded = GridData.excluded(submission.gridData);
         (work.networkCharge, work.fee) = GridData.charges(submission.gridData);
-        work.chargeHalf = int256(2 * (work.networkCharge + work.fee));
-        work.space = OrderHash.workspace(submission.slot, DOMAIN);
-        work.entries = work.entriesEnd = LedgerCalls.take(count * SEAL_BYTES);
-        work.voids = work.voidsEnd = LedgerCalls.take(count * VOID_BYTES + 64) + 32;
-        work.positions = work.positionsEnd = LedgerCalls.take(count * POSITION_BYTES + 64) + 32;
-        (work.moves, work.movesEnd) = LedgerCalls.begin(count + 2);
+        pass.chargeHalf = int256(2 * (work.networkCharge + work.fee));
+        pass.allowed = ((uint256(1) << zones.length) - 1) & ~GridData.excluded(submission.gridData);
+        pass.zones = Certificate.pointers(zones);
+        (pass.bonds, pass.collateralPrices) = (BONDS, COLLATERAL_PRICES);
+        pass.space = OrderHash.workspace(submission.slot, DOMAIN);
+        pass.count = count;
+        work.entries = pass.entriesEnd = LedgerCalls.take(count * SEAL_BYTES);
+        pass.arrivals = LedgerCalls.take(count * SEAL_BYTES);
+        work.voids = pass.voidsEnd = LedgerCalls.take(count * VOID_BYTES + 64) + 32;
+        work.positions = pass.positionsEnd = LedgerCalls.take(count * POSITION_BYTES + 64) + 32;
+        (work.moves, pass.movesEnd) = LedgerCalls.begin(count + 2);
     }
 
     /// @dev Return the tree of zones with the proposed prices.
@@ -422,65 +383,51 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
         }
     }
 
-    /// @dev Authenticate one record and tally its order, or note why it is void. Returns the row with what was found.
-    function _judge(Work memory work, Certificate.Zone[] memory zones, uint256 row, uint256 word)
-        private
-        view
-        returns (uint256)
-    {
-        uint256 reason = _authenticated(work, row, word);
-        uint256 zone = word.zone();
-        if (reason == 0) {
-            if (word.status() != AccountStatus.Active) reason = NOT_ACTIVE;
-            else if (zone >= zones.length || (work.excluded >> zone) & 1 != 0) reason = ZONE_EXCLUDED;
-            else reason = _covered(row, word);
-        }
-        if (reason == 0) _tally(zones[zone], row, work.chargeHalf);
-        else _pushVoid(work, row.accountOf(), reason);
-        return row.judged(reason, zone);
-    }
-
-    /// @dev Return why the record does not speak for its account: superseded, badly signed or unopened; 0 if it does. Its seal
-    /// joins the list that must be the committed one.
-    function _authenticated(Work memory work, uint256 row, uint256 word) private view returns (uint256) {
-        uint256 kind = row.kindOf();
-        uint256 body = row.bodyOf();
-        uint256 account = row.accountOf();
-        if (kind & BookReader.SUPERSEDED_BIT != 0) {
-            _pushEntry(work, account, bytes32(BookReader.load(body)));
-            return SUPERSEDED;
-        }
-        bool unopened = kind & BookReader.UNOPENED_BIT != 0;
-        bytes32 digest;
-        if (!unopened) digest = _openedDigest(work.space, row);
-        else if (kind & BookReader.OWN_BIT != 0) digest = bytes32(BookReader.load(body));
-        else digest = OrderHash.digest(work.space, account, bytes32(BookReader.load(body)));
-
-        if (kind & BookReader.OWN_BIT != 0) {
-            work.ownChain = OrderHash.chain(work.space, work.ownChain, account, digest);
-        } else {
-            _pushEntry(work, account, digest);
-            if (!_isSigned(work.space, digest, body + BookReader.bodyBytes(kind), word)) return BAD_SIGNATURE;
-        }
-        if (!unopened) return 0;
-        _forfeit(work, account, digest, word);
-        return UNOPENED;
-    }
-
-    /// @dev Return whether the owner of an account signed a digest; the signature starts at `position` of the calldata.
-    function _isSigned(uint256 space, bytes32 digest, uint256 position, uint256 word) private view returns (bool) {
-        unchecked {
-            address signer = Signatures.recover(
-                digest,
-                bytes32(BookReader.load(position)),
-                bytes32(BookReader.load(position + 32)),
-                space + OrderHash.SCRATCH
-            );
-            return signer != address(0) && signer == word.owner();
+    /// @dev Judge all records: opened orders in `BookPasses`, the others one by one here.
+    function _judge(Work memory work, uint256[] memory rows, uint256[] memory words) private view {
+        uint256 index = 0;
+        while ((index = BookPasses.judge(work.pass, rows, words, index)) < rows.length) {
+            uint256 row = rows[index];
+            uint256 reason;
+            if (row.kindOf() & BookReader.SUPERSEDED_BIT == 0) {
+                reason = _judgeUnopened(work, row, words[index]);
+            } else {
+                reason = BookPasses.SUPERSEDED;
+                bytes32 digest = bytes32(BookReader.load(row.bodyOf()));
+                // The reader saw to it that an own seal of the account comes next.
+                if (row.kindOf() & BookReader.OWN_BIT == 0) _pushEntry(work.pass, row, digest);
+                else if (row.arrivalOf() < rows[index + 1].arrivalOf()) _pushOwnSeal(work.pass, row, digest);
+                else revert NotTheLastSeal(uint32(row.accountOf()), row.arrivalOf());
+            }
+            _pushVoid(work.pass, row.accountOf(), reason);
+            rows[index++] = row.asVoid(reason);
         }
     }
 
-    /// @dev Take the bond of an order that was sealed and not opened, as far as there is cash.
+    /// @dev Take the bond of an order that was sealed and not opened, unless a relayed one is not its owner's: a relay could
+    /// otherwise burn bonds with seals of its own making.
+    function _judgeUnopened(Work memory work, uint256 row, uint256 word) private view returns (uint256) {
+        bytes32 body = bytes32(BookReader.load(row.bodyOf()));
+        if (row.kindOf() & BookReader.OWN_BIT != 0) {
+            _pushOwnSeal(work.pass, row, body);
+            _forfeit(work, row.accountOf(), body, word);
+            return BookPasses.UNOPENED;
+        }
+        bytes32 digest = OrderHash.digest(work.pass.space, row.accountOf(), body);
+        _pushEntry(work.pass, row, digest);
+        uint256 signature = row.bodyOf() + 32;
+        address signer = Signatures.recover(
+            digest,
+            bytes32(BookReader.load(signature)),
+            bytes32(BookReader.load(signature + 32)),
+            work.pass.space + OrderHash.SCRATCH
+        );
+        if (signer == address(0) || signer != word.owner()) return BookPasses.BAD_SIGNATURE;
+        _forfeit(work, row.accountOf(), digest, word);
+        return BookPasses.UNOPENED;
+    }
+
+    /// @dev Take a bond, as far as there is cash; not before owners had their time to open.
     function _forfeit(Work memory work, uint256 account, bytes32 digest, uint256 word) private view {
         uint64 slot = work.slot;
         if (_isOpened[digest]) revert WasOpened(slot, uint32(account), digest);
@@ -490,58 +437,14 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
         if (cash < bond) bond = cash;
         if (bond <= 0) return;
         work.forfeited += uint256(bond);
-        work.movesEnd = LedgerCalls.push(work.movesEnd, account, -bond);
-    }
-
-    /// @dev Return why an opened order takes no part: malformed steps, or less cash than bond and cover; 0 if it does.
-    function _covered(uint256 row, uint256 word) private view returns (uint256) {
-        // Four steps of 32-bit energies and prices: sums and products stay below 2^70.
-        unchecked {
-            uint256 kind = row.kindOf();
-            uint256 steps = kind & BookReader.STEPS_MASK;
-            if (steps == 0 || steps > STEPS_MAX) return MALFORMED;
-            bool isBid = kind & BookReader.SIDE_BIT == 0;
-            uint256 position = row.bodyOf();
-            uint256 energyWh = 0;
-            uint256 cover = 0;
-            uint256 previous;
-            for (uint256 index = 0; index < steps; ++index) {
-                uint256 step = BookReader.load(position);
-                uint256 energy = step >> 224;
-                uint256 limit = uint32(step >> 192);
-                if (energy == 0) return MALFORMED;
-                if (index != 0 && (isBid ? limit >= previous : limit <= previous)) return MALFORMED;
-                previous = limit;
-                energyWh += energy;
-                cover += (energy * limit + WH_PER_KWH - 1) / WH_PER_KWH;
-                position += OrderHash.STEP_BYTES;
-            }
-            if (energyWh > ENERGY_MAX) return MALFORMED;
-            uint256 class = word.reputationClass();
-            if (!isBid) cover = _collateral(energyWh, class);
-            return int256(word.cash()) < int256(cover + _ofClass(BONDS, class)) ? INSOLVENT : 0;
-        }
-    }
-
-    /// @dev Count an order's steps in. A bid whose limit is below the charge can trade at no price and is left aside.
-    function _tally(Certificate.Zone memory zone, uint256 row, int256 chargeHalf) private pure {
-        unchecked {
-            uint256 kind = row.kindOf();
-            bool isBid = kind & BookReader.SIDE_BIT == 0;
-            uint256 position = row.bodyOf();
-            uint256 end = position + (kind & BookReader.STEPS_MASK) * OrderHash.STEP_BYTES;
-            for (; position < end; position += OrderHash.STEP_BYTES) {
-                (int256 energyWh, int256 price) = _step(position, isBid, chargeHalf);
-                if (price >= 0) Certificate.tally(zone, isBid, energyWh, price);
-            }
-        }
+        work.pass.movesEnd = LedgerCalls.push(work.pass.movesEnd, account, -bond);
     }
 
     /// @dev Refuse records that are not the relay's commitment and the own seals of the slot, all of them and no others.
     function _requireSealed(Work memory work) private view {
         bytes32 found = 0;
         uint256 entries = work.entries;
-        uint256 length = work.entriesEnd - entries;
+        uint256 length = work.pass.entriesEnd - entries;
         if (length != 0) {
             bytes32 page;
             assembly ("memory-safe") {
@@ -551,80 +454,27 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
         }
         bytes32 needed = _rootOf[work.slot];
         if (found != needed) revert WrongEntries(work.slot, needed, found);
+
+        found = 0;
+        for (uint256 index = 0; index < work.pass.ownSeals; ++index) {
+            found = OrderHash.chain(work.pass.space, found, work.pass.arrivals + index * SEAL_BYTES);
+        }
         needed = _ownChainOf[work.slot];
-        if (work.ownChain != needed) revert WrongOwnSeals(work.slot, needed, work.ownChain);
-    }
-
-    /// @dev Find out what one order trades; note its position and what moves on the ledger.
-    function _fill(Work memory work, Certificate.Zone[] memory zones, uint256 row, uint256 word) private view {
-        if (row.reasonOf() != 0) return;
-        // Energies fit 32 bits and prices 36: products stay below 2^70, and what an account pays or locks is below its cash.
-        unchecked {
-            Certificate.Zone memory zone = zones[row.zoneOf()];
-            uint256 kind = row.kindOf();
-            bool isBid = kind & BookReader.SIDE_BIT == 0;
-            uint256 energyWh = _filledWh(zone, kind, row.bodyOf(), work.chargeHalf);
-            if (energyWh == 0) return;
-            uint256 position;
-            uint256 locked;
-            if (isBid) {
-                locked = energyWh * uint256(zone.price + work.chargeHalf);
-                locked = (locked + HALF_MICRO_WH_PER_KWH - 1) / HALF_MICRO_WH_PER_KWH;
-                work.buyersPay += locked;
-                work.boughtWh += energyWh;
-                position = energyWh << 192 | locked << 136;
-            } else {
-                uint256 revenue = energyWh * uint256(zone.price) / HALF_MICRO_WH_PER_KWH;
-                locked = _collateral(energyWh, word.reputationClass());
-                work.sellersGet += revenue;
-                work.collateral += locked;
-                position = (uint256(uint32(uint256(0) - energyWh)) << 192) | locked << 136 | (revenue + locked) << 80;
-            }
-            uint256 account = row.accountOf();
-            _pushPosition(work, account << 224 | position);
-            work.movesEnd = LedgerCalls.push(work.movesEnd, account, -int256(locked));
-        }
-    }
-
-    /// @dev Return the energy that an order trades.
-    function _filledWh(Certificate.Zone memory zone, uint256 kind, uint256 position, int256 chargeHalf)
-        private
-        pure
-        returns (uint256)
-    {
-        unchecked {
-            bool isBid = kind & BookReader.SIDE_BIT == 0;
-            uint256 end = position + (kind & BookReader.STEPS_MASK) * OrderHash.STEP_BYTES;
-            int256 filled = 0;
-            for (; position < end; position += OrderHash.STEP_BYTES) {
-                (int256 energyWh, int256 price) = _step(position, isBid, chargeHalf);
-                if (price >= 0) filled += Certificate.fill(zone, isBid, energyWh, price);
-            }
-            return uint256(filled);
-        }
-    }
-
-    /// @dev Return a step's energy in Wh and its effective price in half micro-credits per kWh: a bid's limit less the charge.
-    function _step(uint256 position, bool isBid, int256 chargeHalf) private pure returns (int256 energyWh, int256 price) {
-        unchecked {
-            uint256 step = BookReader.load(position);
-            energyWh = int256(step >> 224);
-            price = 2 * int256(uint256(uint32(step >> 192)));
-            if (isBid) price -= chargeHalf;
-        }
+        if (found != needed) revert WrongOwnSeals(work.slot, needed, found);
     }
 
     /// @dev Return what the settlement will pay out. Checked arithmetic: rent cannot be negative, as energy flows over full
     /// lines from the lower price to the higher.
     function _result(Work memory work) private pure returns (SlotResult memory) {
-        uint256 network = work.boughtWh * work.networkCharge / WH_PER_KWH;
-        uint256 fee = work.boughtWh * work.fee / WH_PER_KWH;
+        BookPasses.Pass memory pass = work.pass;
+        uint256 network = pass.boughtWh * work.networkCharge / WH_PER_KWH;
+        uint256 fee = pass.boughtWh * work.fee / WH_PER_KWH;
         return SlotResult({
-            positionsHash: work.positionsHash,
+            positionsHash: pass.positionsHash,
             networkMicro: uint64(network),
             feeMicro: uint64(fee),
-            rentMicro: uint64(work.buyersPay - work.sellersGet - network - fee),
-            boughtWh: uint56(work.boughtWh)
+            rentMicro: uint64(pass.buyersPay - pass.sellersGet - network - fee),
+            boughtWh: uint56(pass.boughtWh)
         });
     }
 
@@ -645,61 +495,51 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
             submission.prices,
             work.gridHash,
             submission.envelopeRoot,
-            _bytes(work.positions, work.positionsEnd),
-            _bytes(work.voids, work.voidsEnd),
+            _bytes(work.positions, work.pass.positionsEnd),
+            _bytes(work.voids, work.pass.voidsEnd),
             cleared
         );
     }
 
     /// @dev Have the ledger lock what filled accounts pay and put up, and take the forfeited bonds.
     function _move(Work memory work) private {
-        uint256 end = LedgerCalls.push(work.movesEnd, ESCROW_ACCOUNT, int256(work.buyersPay + work.collateral));
+        BookPasses.Pass memory pass = work.pass;
+        uint256 end = LedgerCalls.push(pass.movesEnd, ESCROW_ACCOUNT, int256(pass.buyersPay + pass.collateral));
         end = LedgerCalls.push(end, BONDS_ACCOUNT, int256(work.forfeited));
         LedgerCalls.move(LEDGER, work.moves, end);
     }
 
     // ------------------------------------------------------------------------------------------------------ small things
 
-    function _openedDigest(uint256 space, uint256 row) private pure returns (bytes32) {
-        uint256 kind = row.kindOf();
-        uint256 side = (kind & BookReader.SIDE_BIT) >> 3;
-        bytes32 terms = OrderHash.termsHash(space, side, kind & BookReader.STEPS_MASK, row.bodyOf());
-        return OrderHash.digest(space, row.accountOf(), terms);
-    }
-
     /// @dev Append a relayed seal to the list that must be the committed one; `_begin` took 36 bytes for every record.
-    function _pushEntry(Work memory work, uint256 account, bytes32 digest) private pure {
-        uint256 end = work.entriesEnd;
+    function _pushEntry(BookPasses.Pass memory pass, uint256 row, bytes32 digest) private pure {
+        uint256 end = pass.entriesEnd;
         assembly ("memory-safe") {
-            mstore(end, shl(224, account))
+            mstore(end, shl(224, row))
             mstore(add(end, 4), digest)
         }
-        unchecked {
-            work.entriesEnd = end + SEAL_BYTES;
+        pass.entriesEnd = end + SEAL_BYTES;
+    }
+
+    /// @dev Put an own seal into its place in the order of arrival; one beyond the list leaves a gap that the chain shows.
+    function _pushOwnSeal(BookPasses.Pass memory pass, uint256 row, bytes32 digest) private pure {
+        ++pass.ownSeals;
+        uint256 arrival = row.arrivalOf();
+        if (arrival >= pass.count) return;
+        uint256 place = pass.arrivals + arrival * SEAL_BYTES;
+        assembly ("memory-safe") {
+            mstore(place, shl(224, row))
+            mstore(add(place, 4), digest)
         }
     }
 
     /// @dev Append a void order; `_begin` took 5 bytes for every record and a word of slack.
-    function _pushVoid(Work memory work, uint256 account, uint256 reason) private pure {
-        uint256 end = work.voidsEnd;
+    function _pushVoid(BookPasses.Pass memory pass, uint256 account, uint256 reason) private pure {
+        uint256 end = pass.voidsEnd;
         assembly ("memory-safe") {
             mstore(end, or(shl(224, account), shl(216, reason)))
         }
-        unchecked {
-            work.voidsEnd = end + VOID_BYTES;
-        }
-    }
-
-    /// @dev Append a position, in the upper 22 bytes of a word; `_begin` took 22 bytes for every record and a word of slack.
-    function _pushPosition(Work memory work, uint256 position) private pure {
-        uint256 end = work.positionsEnd;
-        assembly ("memory-safe") {
-            mstore(end, position)
-        }
-        unchecked {
-            work.positionsEnd = end + POSITION_BYTES;
-        }
-        work.positionsHash = _hashPosition(work.positionsHash, position);
+        pass.voidsEnd = end + VOID_BYTES;
     }
 
     /// @dev Extend the running hash by the upper 22 bytes of a word.
@@ -716,49 +556,6 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
         assembly ("memory-safe") {
             list := sub(start, 0x20)
             mstore(list, sub(end, start))
-        }
-    }
-
-    /// @dev Return the chain over the last seal of every account. Strictly rising (account, index) over as many as there are
-    /// seals lists every seal once.
-    function _sorted(bytes calldata entries, bytes calldata order) private pure returns (bytes32 chain) {
-        uint256 seals = entries.length / SEAL_BYTES;
-        if (order.length != seals * INDEX_BYTES) revert BadList(order.length, seals * INDEX_BYTES);
-        uint256 before = 0;
-        for (uint256 position = 0; position < seals; ++position) {
-            uint256 index = uint16(bytes2(order[position * INDEX_BYTES:(position + 1) * INDEX_BYTES]));
-            if (index >= seals) revert WrongOrder(position);
-            uint256 key = _sealAccount(entries, index * SEAL_BYTES) << 16 | index;
-            if (position != 0) {
-                if (key <= before) revert WrongOrder(position);
-                if (key >> 16 != before >> 16) chain = _chainedAt(chain, entries, before);
-            }
-            before = key;
-        }
-        if (seals != 0) chain = _chainedAt(chain, entries, before);
-    }
-
-    /// @dev Extend the chain by the seal that a key (account, index) names.
-    function _chainedAt(bytes32 chain, bytes calldata entries, uint256 key) private pure returns (bytes32) {
-        return _chained(chain, key >> 16, _sealDigest(entries, uint16(key) * SEAL_BYTES));
-    }
-
-    function _sealAccount(bytes calldata entries, uint256 offset) private pure returns (uint256) {
-        return uint32(bytes4(entries[offset:offset + 4]));
-    }
-
-    function _sealDigest(bytes calldata entries, uint256 offset) private pure returns (bytes32) {
-        return bytes32(entries[offset + 4:offset + SEAL_BYTES]);
-    }
-
-    function _chained(bytes32 running, uint256 account, bytes32 digest) private pure returns (bytes32) {
-        return keccak256(abi.encodePacked(running, uint32(account), digest));
-    }
-
-    /// @dev Return the collateral of offered energy, rounded up.
-    function _collateral(uint256 energyWh, uint256 class) private view returns (uint256) {
-        unchecked {
-            return (energyWh * _ofClass(COLLATERAL_PRICES, class) + WH_PER_KWH - 1) / WH_PER_KWH;
         }
     }
 

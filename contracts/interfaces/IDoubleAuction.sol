@@ -18,14 +18,15 @@ import {SlotPhase, SlotResult, Submission, Windows} from "../types/AuctionTypes.
 /// An owner hands a relay the hash of the terms and the signature over the digest: the relay can so prove for which slot
 /// and account a seal was meant, and nobody can pass an old seal off as one of another slot.
 ///
-/// **Book.** Records packed one after the other, rising by account; one per account, except that relayed seals which a live
-/// own seal replaces come directly before it:
+/// **Book.** Records packed one after the other, rising by account; one per account, except that the seals which its last own
+/// seal replaces come directly before that: a relayed one, then earlier own ones in order of arrival.
 ///
-///     kind u8 | account u32 | body [| r 32 | yParityAndS 32, relayed only, unless superseded]
+///     kind u8 | account u32 [| arrival u16, own seals only] | body [| r 32 | yParityAndS 32, relayed only, unless superseded]
 ///     kind: bits 0-2 number of steps, bit 3 side, bit 4 own seal, bit 5 unopened, bit 6 superseded; bit 7 is 0
 ///     body of an opened order: per step (energy u32, limit price u32) | salt 16
 ///     body of an unopened one: hash of its terms 32 if relayed, its digest 32 if it is an own seal
 ///     body of a superseded one: its digest 32
+///     arrival: which of the slot's own seals it is, from 0, in the order of the `Sealed` events
 ///
 /// Numbers are big-endian. `bookHash` runs over the pages of a book: h_i = keccak256(h_(i-1) || keccak256(page_i)), h_0 = 0.
 /// The relay's commitment runs the same way over entries (account u32 || digest 32) of all relayed records.
@@ -53,10 +54,6 @@ interface IDoubleAuction {
 
     /// @notice An owner sealed an order by an own transaction; the last one of an account counts.
     event Sealed(uint64 indexed slot, uint32 account, bytes32 digest);
-
-    /// @notice The live own seals of a slot were put in the order of the book.
-    /// @param chain Running hash over the live seals, rising by account.
-    event OwnSealsSorted(uint64 indexed slot, bytes32 chain);
 
     /// @notice An order was opened on the chain; from now on no book can call it unopened.
     /// @param record The record as a book has it, without a signature.
@@ -141,14 +138,11 @@ interface IDoubleAuction {
     /// @notice The relayed records are not the ones that were committed.
     error WrongEntries(uint64 slot, bytes32 committed, bytes32 found);
 
-    /// @notice The own records are not the ones that were sealed; `sortOwnSeals` may have to come first.
+    /// @notice The own records are not the ones that were sealed, each once and in its place of arrival.
     error WrongOwnSeals(uint64 slot, bytes32 needed, bytes32 found);
 
-    /// @notice The list of own seals is not the one that was sealed, in its order of arrival.
-    error WrongArrivals(uint64 slot, bytes32 needed, bytes32 found);
-
-    /// @notice `order` must list all seals, rising by account, those of one account in order of arrival.
-    error WrongOrder(uint256 index);
+    /// @notice Only the last own seal of an account is live; the earlier ones come before it, in order of arrival.
+    error NotTheLastSeal(uint32 account, uint256 arrival);
 
     /// @notice A list of packed records ends within one, or is too long.
     error BadList(uint256 length, uint256 recordLength);
@@ -222,15 +216,9 @@ interface IDoubleAuction {
     /// @notice Remember the caller's account, so that its first seal costs no more than the others.
     function rememberAccount() external returns (uint32 account);
 
-    /// @notice Put a slot's own seals into the order of the book, after the gate; by anybody.
-    /// @param entries (account u32 || digest 32) of all own seals, in order of arrival.
-    /// @param order Indices in `entries`, 2 bytes each, of all seals sorted by account, those of one account by arrival.
-    /// @dev Not needed where the seals happened to arrive in rising order.
-    function sortOwnSeals(uint64 slot, bytes calldata entries, bytes calldata order) external;
-
     /// @notice Open an order on the chain because the relay may withhold its opening: between the gate and `openUntil`. By
     /// anybody who knows it, which before the clearing is its owner.
-    /// @param record The record as a book has it: opened kind, no signature.
+    /// @param record The record as a book has it for a relayed order, but without the signature.
     function open(uint64 slot, bytes calldata record) external;
 
     /// @notice Clear a slot whose book is one page; by anybody.
@@ -255,8 +243,8 @@ interface IDoubleAuction {
     /// @notice Return the relay's commitment of a slot, zero if there is none.
     function rootOf(uint64 slot) external view returns (bytes32);
 
-    /// @notice Return the hash chain over a slot's own seals, in order of arrival until they are sorted, zero if there are
-    /// none: h_i = keccak256(h_(i-1) || account u32 || digest 32), h_0 = 0.
+    /// @notice Return the hash chain over a slot's own seals in order of arrival, zero if there are none:
+    /// h_i = keccak256(h_(i-1) || account u32 || digest 32), h_0 = 0.
     function ownChainOf(uint64 slot) external view returns (bytes32);
 
     /// @notice Return whether an order was opened on the chain.

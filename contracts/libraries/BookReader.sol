@@ -14,106 +14,129 @@ library BookReader {
     uint256 internal constant OWN_BIT = 0x10;
     uint256 internal constant UNOPENED_BIT = 0x20;
     uint256 internal constant SUPERSEDED_BIT = 0x40;
-    uint256 private constant NO_OPENING = UNOPENED_BIT | SUPERSEDED_BIT;
+    /// @dev Kinds up to this one are opened orders, relayed or own.
+    uint256 internal constant OPENED_MAX = 0x1f;
 
-    uint256 private constant HEAD_BYTES = 5;
+    uint256 internal constant HEAD_BYTES = 5;
+    uint256 private constant INDEX_BYTES = 2;
     uint256 private constant SALT_BYTES = 16;
     uint256 private constant STEP_BYTES = 8;
     uint256 private constant HASH_BYTES = 32;
     uint256 private constant SIGNATURE_BYTES = 64;
-
     uint256 private constant ACCOUNT_MASK = 0xffffffff;
-    uint256 private constant KIND_SHIFT = 32;
-    uint256 private constant BODY_SHIFT = 40;
-    uint256 private constant REASON_SHIFT = 104;
-    uint256 private constant ZONE_SHIFT = 112;
 
-    /// @notice Return a row for every record of a page.
+    /// @notice Return a row for every record of a page, and their accounts, 4 bytes each.
     /// @param previous Last account of the page before, 0 on the first.
-    function rows(bytes calldata page, uint256 previous) internal pure returns (uint256[] memory found) {
-        // Grows an array at the free pointer while nothing else takes memory; its length is known at the end. Records
-        // are read only as far as the page reaches: a record that ends beyond it reverts.
-        unchecked {
-            uint256 end;
-            uint256 free;
-            uint256 position;
-            assembly ("memory-safe") {
-                position := page.offset
-                end := add(position, page.length)
-                found := mload(0x40)
-                free := add(found, 0x20)
-            }
-            uint256 start = position;
-            uint256 superseded = 0; // the account of a superseded record whose own seal must come next
-            while (position < end) {
-                uint256 head;
-                assembly ("memory-safe") {
-                    head := shr(216, calldataload(position))
-                }
-                uint256 account = head & ACCOUNT_MASK;
-                uint256 kind = head >> KIND_SHIFT;
-                uint256 next = position + HEAD_BYTES + bodyBytes(kind);
-                if (kind & (OWN_BIT | SUPERSEDED_BIT) == 0) next += SIGNATURE_BYTES;
-                if (next > end) revert IDoubleAuction.TruncatedBook(end - start, next - start);
-                if (superseded != 0) {
-                    if (account != superseded || kind & OWN_BIT == 0) {
-                        revert IDoubleAuction.AccountsMustRise(position - start, uint32(account), uint32(superseded));
-                    }
-                    superseded = 0;
-                } else if (account <= previous) {
-                    if (account == previous && kind & OWN_BIT != 0) revert IDoubleAuction.NotSuperseded(uint32(account));
-                    revert IDoubleAuction.AccountsMustRise(position - start, uint32(account), uint32(previous));
-                }
-                // Own seals are live as sorted; a record is of one kind, without idle bits.
-                if (kind & NO_OPENING != 0) {
-                    if (
-                        kind & (STEPS_MASK | SIDE_BIT) != 0 || kind & NO_OPENING == NO_OPENING
-                            || kind & (OWN_BIT | SUPERSEDED_BIT) == OWN_BIT | SUPERSEDED_BIT
-                    ) revert IDoubleAuction.BadRecord(position - start, kind);
-                    if (kind & SUPERSEDED_BIT != 0) superseded = account;
-                }
-                if (kind > 0x7f) revert IDoubleAuction.BadRecord(position - start, kind);
-                previous = account;
-                uint256 row = head | (position + HEAD_BYTES) << BODY_SHIFT;
-                assembly ("memory-safe") {
-                    mstore(free, row)
-                    free := add(free, 0x20)
-                }
-                position = next;
-            }
-            if (superseded != 0) {
-                revert IDoubleAuction.AccountsMustRise(end - start, uint32(superseded), uint32(superseded));
-            }
-            assembly ("memory-safe") {
-                mstore(found, shr(5, sub(sub(free, found), 0x20)))
-                mstore(0x40, free)
-            }
-        }
-    }
-
-    /// @notice Return the accounts of rows, 4 bytes each.
-    function accounts(uint256[] memory list) internal pure returns (bytes memory packed) {
-        uint256 count = list.length;
-        packed = new bytes(count * 4);
-        // Each word written overlaps the next ones' place, which is written after it; the last one ends within the
-        // 28 bytes of slack that are taken here behind the array.
+    function read(bytes calldata page, uint256 previous)
+        internal
+        pure
+        returns (uint256[] memory rows, bytes memory accounts)
+    {
+        // Grows an array at the free pointer while nothing else takes memory; its length is known at the end. A record
+        // gets its row only when it ends inside the page. The loop takes opened orders in rising order and leaves everything
+        // else to `_readOthers`.
+        uint256 position;
+        uint256 end;
+        uint256 free;
         assembly ("memory-safe") {
-            mstore(0x40, add(mload(0x40), 0x20))
-            let to := add(packed, 0x20)
-            let from := add(list, 0x20)
-            for { let end := add(from, shl(5, count)) } lt(from, end) { from := add(from, 0x20) } {
+            position := page.offset
+            end := add(position, page.length)
+            rows := mload(0x40)
+            free := add(rows, 0x20)
+        }
+        while (position < end) {
+            assembly ("memory-safe") {
+                for {} lt(position, end) {} {
+                    let head := shr(216, calldataload(position))
+                    let account := and(head, ACCOUNT_MASK)
+                    if or(gt(head, 0x1fffffffff), iszero(gt(account, previous))) { break }
+                    // an own record has two bytes more before its body, and no signature
+                    let own := and(shr(32, head), OWN_BIT)
+                    let body := add(add(position, HEAD_BYTES), shr(3, own))
+                    let next := add(add(body, SALT_BYTES), shl(3, and(shr(32, head), STEPS_MASK)))
+                    if iszero(own) { next := add(next, SIGNATURE_BYTES) }
+                    if gt(next, end) { break }
+                    mstore(free, or(head, shl(40, body)))
+                    free := add(free, 0x20)
+                    previous := account
+                    position := next
+                }
+            }
+            if (position == end) break;
+            (position, free, previous) = _readOthers(page, position, free, previous);
+        }
+        assembly ("memory-safe") {
+            let count := shr(5, sub(sub(free, rows), 0x20))
+            mstore(rows, count)
+            // The accounts follow the rows. Each word written overlaps the place of the ones after it, which are
+            // written later; the last one ends within the word of slack that the free pointer leaves.
+            accounts := free
+            mstore(accounts, shl(2, count))
+            let to := add(accounts, 0x20)
+            for { let from := add(rows, 0x20) } lt(from, free) { from := add(from, 0x20) } {
                 mstore(to, shl(224, mload(from)))
                 to := add(to, 4)
             }
+            mstore(0x40, add(and(add(to, 0x1f), not(0x1f)), 0x20))
         }
+    }
+
+    /// @dev Read one record of any kind, or superseded ones up to the own seal that replaces them.
+    function _readOthers(bytes calldata page, uint256 position, uint256 free, uint256 previous)
+        private
+        pure
+        returns (uint256, uint256, uint256)
+    {
+        bool replaced = false; // whether the record before was superseded, so that an own one of its account must come
+        while (true) {
+            (uint256 row, uint256 next) = _whole(page, position);
+            uint256 account = accountOf(row);
+            if (replaced ? account != previous || kindOf(row) & OWN_BIT == 0 : account <= previous) {
+                if (!replaced && account == previous && kindOf(row) & OWN_BIT != 0) {
+                    revert IDoubleAuction.NotSuperseded(uint32(account));
+                }
+                revert IDoubleAuction.AccountsMustRise(_offset(page, position), uint32(account), uint32(previous));
+            }
+            assembly ("memory-safe") {
+                mstore(free, row)
+            }
+            (position, free, previous) = (next, free + 0x20, account);
+            replaced = kindOf(row) & SUPERSEDED_BIT != 0;
+            if (!replaced) break;
+        }
+        return (position, free, previous);
+    }
+
+    /// @dev Return the row of the record at `position` and where the next one starts; the record is of a known kind and whole.
+    function _whole(bytes calldata page, uint256 position) private pure returns (uint256 row, uint256 next) {
+        uint256 head = load(position) >> 216;
+        uint256 kind = head >> 32;
+        uint256 body = position + HEAD_BYTES + (kind & OWN_BIT != 0 ? INDEX_BYTES : 0);
+        next = body + bodyBytes(kind);
+        if (kind & (OWN_BIT | SUPERSEDED_BIT) == 0) next += SIGNATURE_BYTES;
+        if (_offset(page, next) > page.length) revert IDoubleAuction.TruncatedBook(page.length, _offset(page, next));
+        if (!isKnown(kind)) revert IDoubleAuction.BadRecord(_offset(page, position), kind);
+        row = head | (body << 40);
+    }
+
+    /// @dev Return how far into the page a position of the calldata is.
+    function _offset(bytes calldata page, uint256 position) private pure returns (uint256) {
+        uint256 start;
+        assembly ("memory-safe") {
+            start := page.offset
+        }
+        return position - start;
+    }
+
+    /// @notice Return whether there are records of a kind: opened with up to 7 steps, unopened, superseded; each relayed or own.
+    function isKnown(uint256 kind) internal pure returns (bool) {
+        uint256 path = kind & ~OWN_BIT;
+        return kind <= OPENED_MAX || path == UNOPENED_BIT || path == SUPERSEDED_BIT;
     }
 
     /// @notice Return the length of a record's body.
     function bodyBytes(uint256 kind) internal pure returns (uint256) {
-        unchecked {
-            if (kind & NO_OPENING != 0) return HASH_BYTES;
-            return (kind & STEPS_MASK) * STEP_BYTES + SALT_BYTES;
-        }
+        return kind > OPENED_MAX ? HASH_BYTES : (kind & STEPS_MASK) * STEP_BYTES + SALT_BYTES;
     }
 
     /// @notice Return the account of a row.
@@ -123,27 +146,22 @@ library BookReader {
 
     /// @notice Return the kind of a row's record.
     function kindOf(uint256 row) internal pure returns (uint256) {
-        return (row >> KIND_SHIFT) & 0xff;
+        return (row >> 32) & 0xff;
     }
 
     /// @notice Return where in the calldata the body of a row's record starts.
     function bodyOf(uint256 row) internal pure returns (uint256) {
-        return (row >> BODY_SHIFT) & type(uint64).max;
+        return (row >> 40) & type(uint64).max;
     }
 
-    /// @notice Return why a row's order is void; 0 if it is not.
-    function reasonOf(uint256 row) internal pure returns (uint256) {
-        return (row >> REASON_SHIFT) & 0xff;
+    /// @notice Return which of the slot's own seals an own record is, in order of arrival.
+    function arrivalOf(uint256 row) internal pure returns (uint256) {
+        return load(bodyOf(row) - INDEX_BYTES) >> 240;
     }
 
-    /// @notice Return the zone of a row's order.
-    function zoneOf(uint256 row) internal pure returns (uint256) {
-        return (row >> ZONE_SHIFT) & 0xff;
-    }
-
-    /// @notice Return a row with what was found about its order.
-    function judged(uint256 row, uint256 reason, uint256 zone) internal pure returns (uint256) {
-        return row | (reason << REASON_SHIFT) | (zone << ZONE_SHIFT);
+    /// @notice Return a row whose order is void for a reason.
+    function asVoid(uint256 row, uint256 reason) internal pure returns (uint256) {
+        return row | (reason << 104);
     }
 
     /// @notice Return the word of calldata at a position.

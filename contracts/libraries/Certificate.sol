@@ -4,8 +4,8 @@ pragma solidity 0.8.37;
 import {IDoubleAuction} from "../interfaces/IDoubleAuction.sol";
 
 /// @title The certificate of a clearing: one price per zone
-/// @notice Accepts of all price vectors exactly one, the welfare optimum's, from one pass over the book (`tally`) and one
-/// sweep over the tree (`judge`). The rule and why it is right: `docs/auction.md`. The same in Python, line by line:
+/// @notice Accepts of all price vectors exactly one, the welfare optimum's, from one pass over the book (in
+/// `BookPasses`) and one sweep over the tree (`judge`). The rule and why it is right: `docs/auction.md`. The same in Python, line by line:
 /// `p2ptrade/market/certificate.py`.
 /// @dev Energies are sums of at most 2^32 records of at most 2^31 Wh and prices stay below 2^36, so that nothing here comes
 /// near the range of int256: all arithmetic is unchecked.
@@ -16,7 +16,7 @@ library Certificate {
     int256 internal constant OPEN_ABOVE = PRICE_HALF_MAX + 1;
 
     /// @notice A zone at its price; energies in Wh, prices in half micro-credits per kWh.
-    /// @dev `lo`, `hi`, `down`, `up` begin as the zone's own staircase and become its subtree's when the children are added.
+    /// @dev `BookPasses` refers to the fields by their offsets: 32 bytes each, in this order. `lo`, `hi`, `down`, `up` begin as the zone's own staircase and become its subtree's when the children are added.
     /// `viewLo` and `viewHi` are what the parent sees of that. The last six serve the way down.
     struct Zone {
         int256 price;
@@ -41,21 +41,10 @@ library Certificate {
         int256 offerRunning;
     }
 
-    /// @notice Count a step in: `price` is its effective price in half micro-credits per kWh, from 0.
-    function tally(Zone memory zone, bool isBid, int256 energyWh, int256 price) internal pure {
-        unchecked {
-            int256 zonePrice = zone.price;
-            if (price > zonePrice) {
-                if (price < zone.up) zone.up = price;
-                if (isBid) zone.bidAbove += energyWh;
-            } else if (price < zonePrice) {
-                if (price > zone.down) zone.down = price;
-                if (!isBid) zone.offerBelow += energyWh;
-            } else if (isBid) {
-                zone.bidAt += energyWh;
-            } else {
-                zone.offerAt += energyWh;
-            }
+    /// @notice Return where the pointers to the zones are: they follow each other, zone 0's first.
+    function pointers(Zone[] memory zones) internal pure returns (uint256 first) {
+        assembly ("memory-safe") {
+            first := add(zones, 0x20)
         }
     }
 
@@ -101,22 +90,6 @@ library Certificate {
                 zone.bidShare = zone.bidAt < most ? zone.bidAt : most;
                 zone.offerShare = zone.bidShare - balance;
             }
-        }
-    }
-
-    /// @notice Return what a step trades; marginal steps of a side must come in rising account order.
-    function fill(Zone memory zone, bool isBid, int256 energyWh, int256 price) internal pure returns (int256 filled) {
-        unchecked {
-            int256 zonePrice = zone.price;
-            if (price != zonePrice) return (price > zonePrice) == isBid ? energyWh : int256(0);
-            if (isBid) {
-                int256 before = zone.bidRunning;
-                zone.bidRunning = before + energyWh;
-                return zone.bidShare * (before + energyWh) / zone.bidAt - zone.bidShare * before / zone.bidAt;
-            }
-            int256 reached = zone.offerRunning;
-            zone.offerRunning = reached + energyWh;
-            return zone.offerShare * (reached + energyWh) / zone.offerAt - zone.offerShare * reached / zone.offerAt;
         }
     }
 

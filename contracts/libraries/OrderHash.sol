@@ -18,9 +18,6 @@ library OrderHash {
     bytes32 internal constant VERDICT_TYPEHASH =
         keccak256("Verdict(uint64 slot,bytes32 bookHash,bytes32 pricesHash,bytes32 gridHash,bytes32 envelopeRoot)");
 
-    uint256 internal constant STEP_BYTES = 8;
-    uint256 internal constant SALT_BYTES = 16;
-
     /// @dev Layout of the working memory. The words that are the same for all orders of a slot are written once.
     ///   0x000 terms: typehash, side, hash of energies, hash of prices, salt
     ///   0x0a0 order: typehash, slot, account, hash of terms
@@ -52,28 +49,22 @@ library OrderHash {
         }
     }
 
-    /// @notice Return the hash of the terms that `steps` packed steps and the salt at `position` of the calldata are.
-    /// @param steps Number of steps, at most 7.
-    function termsHash(uint256 space, uint256 side, uint256 steps, uint256 position)
-        internal
-        pure
-        returns (bytes32 hash)
-    {
-        // Reads calldata that the caller knows to be inside the record; writes inside the workspace only, because there
-        // are at most 7 steps.
+    /// @notice Return the hash of the terms that the body of an opened record states: steps, then the salt.
+    /// @param kind Kind of the record: number of steps and side.
+    function termsHash(uint256 space, uint256 kind, bytes calldata body) internal pure returns (bytes32 hash) {
+        // Writes inside the workspace only, because there are at most 7 steps.
         assembly ("memory-safe") {
-            let energies := add(space, 0x180)
-            let prices := add(space, 0x260)
-            let length := shl(5, steps)
+            let position := body.offset
+            let length := shl(5, and(kind, 7))
             for { let at := 0 } lt(at, length) { at := add(at, 0x20) } {
                 let step := calldataload(position)
-                mstore(add(energies, at), shr(224, step))
-                mstore(add(prices, at), and(shr(192, step), 0xffffffff))
-                position := add(position, STEP_BYTES)
+                mstore(add(add(space, 0x180), at), shr(224, step))
+                mstore(add(add(space, 0x260), at), and(shr(192, step), 0xffffffff))
+                position := add(position, 8)
             }
-            mstore(add(space, 0x20), side)
-            mstore(add(space, 0x40), keccak256(energies, length))
-            mstore(add(space, 0x60), keccak256(prices, length))
+            mstore(add(space, 0x20), and(shr(3, kind), 1))
+            mstore(add(space, 0x40), keccak256(add(space, 0x180), length))
+            mstore(add(space, 0x60), keccak256(add(space, 0x260), length))
             mstore(add(space, 0x80), shl(128, shr(128, calldataload(position))))
             hash := keccak256(space, 0xa0)
         }
@@ -90,14 +81,26 @@ library OrderHash {
         }
     }
 
-    /// @notice Return the running hash over (account u32 || digest 32) after one more of them.
-    function chain(uint256 space, bytes32 running, uint256 account, bytes32 seal) internal pure returns (bytes32 next) {
-        // Writes 100 bytes of the workspace's scratch.
+    /// @notice Return the chain over own seals after one more.
+    function chain(bytes32 running, uint32 account, bytes32 seal) internal pure returns (bytes32 next) {
+        // 68 bytes behind the free pointer, which need not outlive this.
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, running)
+            mstore(add(free, 0x20), shl(224, account))
+            mstore(add(free, 0x24), seal)
+            next := keccak256(free, 0x44)
+        }
+    }
+
+    /// @notice The same for a seal that lies in memory as (account u32 || digest 32).
+    function chain(uint256 space, bytes32 running, uint256 entry) internal pure returns (bytes32 next) {
+        // 68 bytes of the workspace's scratch.
         assembly ("memory-safe") {
             let scratch := add(space, SCRATCH)
             mstore(scratch, running)
-            mstore(add(scratch, 0x20), shl(224, account))
-            mstore(add(scratch, 0x24), seal)
+            mstore(add(scratch, 0x20), mload(entry))
+            mstore(add(scratch, 0x24), mload(add(entry, 4)))
             next := keccak256(scratch, 0x44)
         }
     }

@@ -27,6 +27,7 @@ _UNOPENED_BIT: Final = 0x20
 _SUPERSEDED_BIT: Final = 0x40
 
 _HEAD: Final = struct.Struct(">BI")
+_ARRIVAL: Final = struct.Struct(">H")
 _STEP: Final = struct.Struct(">II")
 _ENTRY: Final = struct.Struct(">I32s")
 _POSITION: Final = struct.Struct(">Ii7s7s")
@@ -35,20 +36,29 @@ _VOID: Final = struct.Struct(">IB")
 
 @dataclass(frozen=True, slots=True)
 class OpenedRecord:
-    """An order in the clear: steps of (energy in Wh, limit price), whatever they are; an own seal has no signature."""
+    """An order in the clear: steps of (energy in Wh, limit price), whatever they are.
+
+    A relayed order has a signature, an own seal its number among the slot's own seals, in order of arrival.
+    """
 
     account: AccountId
     side: Side
     steps: tuple[tuple[int, int], ...]
     salt: bytes
     signature: bytes | None = None
+    arrival: int | None = None
 
     def pack(self) -> bytes:
         """Return the record's bytes."""
-        own = _OWN_BIT if self.signature is None else 0
-        kind = len(self.steps) | self.side * _SIDE_BIT | own
-        body = b"".join(_STEP.pack(*step) for step in self.steps)
-        return _HEAD.pack(kind, self.account) + body + self.salt + (self.signature or b"")
+        kind = len(self.steps) | self.side * _SIDE_BIT
+        return _head(kind, self.account, self.arrival) + self._body() + (self.signature or b"")
+
+    def opening(self) -> bytes:
+        """Return the bytes with which the order is opened on the chain: the same for both ways of sealing."""
+        return _HEAD.pack(len(self.steps) | self.side * _SIDE_BIT, self.account) + self._body()
+
+    def _body(self) -> bytes:
+        return b"".join(_STEP.pack(*step) for step in self.steps) + self.salt
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +68,28 @@ class UnopenedRecord:
     account: AccountId
     sealed: bytes
     signature: bytes | None = None
+    arrival: int | None = None
 
     def pack(self) -> bytes:
         """Return the record's bytes."""
-        kind = _UNOPENED_BIT | (_OWN_BIT if self.signature is None else 0)
-        return _HEAD.pack(kind, self.account) + self.sealed + (self.signature or b"")
+        return _head(_UNOPENED_BIT, self.account, self.arrival) + self.sealed + (self.signature or b"")
 
 
 @dataclass(frozen=True, slots=True)
 class SupersededRecord:
-    """A relayed seal, by its digest, that the own seal in the next record replaces."""
+    """A seal, by its digest, that a later own seal replaces; an own one has its number in order of arrival."""
 
     account: AccountId
     digest: bytes
+    arrival: int | None = None
+
+    @property
+    def signature(self) -> None:
+        """Return nothing: who sealed it does not matter any more."""
 
     def pack(self) -> bytes:
         """Return the record's bytes."""
-        return _HEAD.pack(_SUPERSEDED_BIT, self.account) + self.digest
+        return _head(_SUPERSEDED_BIT, self.account, self.arrival) + self.digest
 
 
 BookRecord = OpenedRecord | UnopenedRecord | SupersededRecord
@@ -205,6 +220,13 @@ def positions_hash(positions: Sequence[PositionRecord]) -> bytes:
     return state
 
 
+def _head(kind: int, account: AccountId, arrival: int | None) -> bytes:
+    """Return what a record starts with; who has an arrival is an own seal."""
+    if arrival is None:
+        return _HEAD.pack(kind, account)
+    return _HEAD.pack(kind | _OWN_BIT, account) + _ARRIVAL.pack(arrival)
+
+
 def _each(layout: struct.Struct, packed: bytes, what: str) -> Iterator[Any]:
     if len(packed) % layout.size:
         raise InputError(f"{len(packed)} bytes are no list of {what} of {layout.size} bytes each")
@@ -217,25 +239,28 @@ def _read_record(page: bytes, position: int) -> tuple[BookRecord, int]:
     kind, account_number = _HEAD.unpack(head)
     account = AccountId(account_number)
     body_at = position + _HEAD.size
-    own = bool(kind & _OWN_BIT)
-    if kind & _SUPERSEDED_BIT:
-        _require_kind(kind == _SUPERSEDED_BIT, kind, position)
-        return SupersededRecord(account, _take(page, body_at, HASH_BYTES)), body_at + HASH_BYTES
-    unopened = bool(kind & _UNOPENED_BIT)
-    _require_kind(kind < 0x80 and not (unopened and kind & (_STEPS_MASK | _SIDE_BIT)), kind, position)
+    path = kind & ~_OWN_BIT
+    _require_kind(path <= (_STEPS_MASK | _SIDE_BIT) or path in (_UNOPENED_BIT, _SUPERSEDED_BIT), kind, position)
+    arrival = None
+    if kind & _OWN_BIT:
+        (arrival,) = _ARRIVAL.unpack(_take(page, body_at, _ARRIVAL.size))
+        body_at += _ARRIVAL.size
+    if path == _SUPERSEDED_BIT:
+        return SupersededRecord(account, _take(page, body_at, HASH_BYTES), arrival), body_at + HASH_BYTES
+    unopened = path == _UNOPENED_BIT
     steps = 0 if unopened else kind & _STEPS_MASK
     body_bytes = HASH_BYTES if unopened else steps * _STEP.size + SALT_BYTES
     body = _take(page, body_at, body_bytes)
     end = body_at + body_bytes
     signature = None
-    if not own:
+    if arrival is None:
         signature = _take(page, end, SIGNATURE_BYTES)
         end += SIGNATURE_BYTES
     if unopened:
-        return UnopenedRecord(account, body, signature), end
+        return UnopenedRecord(account, body, signature, arrival), end
     pairs = tuple(_STEP.iter_unpack(body[:-SALT_BYTES]))
     side = Side.OFFER if kind & _SIDE_BIT else Side.BID
-    return OpenedRecord(account, side, pairs, body[-SALT_BYTES:], signature), end
+    return OpenedRecord(account, side, pairs, body[-SALT_BYTES:], signature, arrival), end
 
 
 def _take(page: bytes, position: int, count: int) -> bytes:

@@ -1,7 +1,7 @@
 """Making the book of a slot: every sealed order as a record, opened where somebody opened it. Pure.
 
-A book holds all relayed seals that were committed and the live own seal of every account that sealed by itself. Where
-an account did both, its own seal counts and the relayed one is marked superseded.
+A book holds all relayed seals that were committed and all own seals. The last own seal of an account counts; the ones
+before it, and a relayed one, are marked superseded and come directly before it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,41 +20,31 @@ class MadeBook:
     unopened: tuple[AccountId, ...]
 
 
-def live_own_seals(arrivals: Sequence[SealEntry]) -> tuple[list[SealEntry], list[int]]:
-    """Return the last own seal of every account, rising by account, and its position in the order of arrival."""
-    last = {entry.account: position for position, entry in enumerate(arrivals)}
-    positions = [last[account] for account in sorted(last)]
-    return [arrivals[position] for position in positions], positions
-
-
 def make_book(
     committed: Iterable[KeptSeal], arrivals: Sequence[SealEntry], openings: Mapping[bytes, Terms]
 ) -> MadeBook:
     """Return the book of committed seals and own seals; `openings` by digest may come from anywhere."""
     relayed = {kept.seal.account: kept for kept in committed}
-    own = {entry.account: entry.digest for entry in live_own_seals(arrivals)[0]}
+    own: dict[AccountId, list[tuple[int, bytes]]] = {}
+    for arrival, entry in enumerate(arrivals):
+        own.setdefault(entry.account, []).append((arrival, entry.digest))
     records: list[BookRecord] = []
-    unopened: list[AccountId] = []
     for account in sorted(relayed.keys() | own.keys()):
-        kept = relayed.get(account)
-        if account in own:
-            if kept is not None:
-                records.append(SupersededRecord(account, kept.digest))
-            record = _own_record(account, own[account], openings)
-        else:
-            assert kept is not None  # the account is in one of the two
-            record = _relayed_record(kept, openings)
-        records.append(record)
-        if isinstance(record, UnopenedRecord):
-            unopened.append(account)
-    return MadeBook(tuple(records), tuple(unopened))
+        kept, seals = relayed.get(account), own.get(account, [])
+        if kept is not None:
+            replaced = SupersededRecord(account, kept.digest)
+            records.append(replaced if seals else _relayed_record(kept, openings))
+        records += [SupersededRecord(account, digest, arrival) for arrival, digest in seals[:-1]]
+        records += [_own_record(account, digest, arrival, openings) for arrival, digest in seals[-1:]]
+    unopened = tuple(record.account for record in records if isinstance(record, UnopenedRecord))
+    return MadeBook(tuple(records), unopened)
 
 
-def _own_record(account: AccountId, digest: bytes, openings: Mapping[bytes, Terms]) -> BookRecord:
+def _own_record(account: AccountId, digest: bytes, arrival: int, openings: Mapping[bytes, Terms]) -> BookRecord:
     terms = openings.get(digest)
     if terms is None:
-        return UnopenedRecord(account, digest)
-    return OpenedRecord(account, terms.side, terms.steps, terms.salt)
+        return UnopenedRecord(account, digest, arrival=arrival)
+    return OpenedRecord(account, terms.side, terms.steps, terms.salt, arrival=arrival)
 
 
 def _relayed_record(kept: KeptSeal, openings: Mapping[bytes, Terms]) -> BookRecord:

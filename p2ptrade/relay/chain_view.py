@@ -7,15 +7,13 @@ from p2ptrade.chain.client import ChainClient
 from p2ptrade.chain.contracts.double_auction import DoubleAuction, Submission
 from p2ptrade.chain.contracts.grid_limits import GridLimits
 from p2ptrade.chain.contracts.ledger import Ledger
-from p2ptrade.chain.packing import OpenedRecord, SealEntry, pack_entries, unpack_book
+from p2ptrade.chain.packing import SIGNATURE_BYTES, OpenedRecord, SealEntry, unpack_book
 from p2ptrade.domain.grid_data import GridData
 from p2ptrade.domain.participant import AccountState, CoverRules
 from p2ptrade.domain.sealed import Terms
 from p2ptrade.domain.units import AccountId, SlotNumber
 from p2ptrade.errors import InputError
 from p2ptrade.relay.ports import Call, Cleared, Head, Submittable
-
-_OWN_BIT = 0x10
 
 
 @dataclass(frozen=True)
@@ -50,10 +48,6 @@ class AuctionView:
         seals = self.auction.own_seals(slot, first=self.first_block)
         return tuple(SealEntry(seal.account, seal.digest) for seal in seals)
 
-    def own_seals_sorted(self, slot: SlotNumber) -> bool:
-        """Return whether the own seals of a slot have been put into the order of the book."""
-        return self.auction.own_seals_sorted(slot, first=self.first_block)
-
     def opened(self, slot: SlotNumber) -> Mapping[bytes, Terms]:
         """Return the orders that their owners opened on the chain, by digest."""
         records = self.auction.opened(slot, first=self.first_block)
@@ -74,12 +68,6 @@ class AuctionView:
         """Return the call that commits to the relayed seals of a slot."""
         return Call(self.auction.address, self.auction.call_data("commit", slot, root, count))
 
-    def sort_call(self, slot: SlotNumber, arrivals: Sequence[SealEntry], positions: Sequence[int]) -> Call:
-        """Return the call that puts own seals into the order of the book."""
-        order = b"".join(position.to_bytes(2, "big") for position in positions)
-        data = self.auction.call_data("sortOwnSeals", slot, pack_entries(arrivals), order)
-        return Call(self.auction.address, data)
-
     def clear_call(self, slot: SlotNumber, book: bytes, result: Submittable, published: GridData) -> Call:
         """Return the call that clears a slot whose book is one page."""
         submission = Submission(
@@ -96,7 +84,7 @@ class AuctionView:
 
 def _terms(record: bytes) -> Terms:
     """Return the terms in a record as `Opened` has it: without a signature, whoever brought the seal."""
-    (opened,) = unpack_book(bytes([record[0] | _OWN_BIT]) + record[1:])
+    (opened,) = unpack_book(record + bytes(SIGNATURE_BYTES))
     if not isinstance(opened, OpenedRecord):
         raise InputError("an opening on the chain is of a kind that opens nothing")
     return Terms(opened.side, opened.steps, opened.salt)

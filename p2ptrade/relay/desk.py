@@ -11,7 +11,7 @@ from p2ptrade.domain.sealed import KeptSeal, Seal, Terms
 from p2ptrade.domain.slot import Windows
 from p2ptrade.domain.units import AccountId, SlotNumber
 from p2ptrade.errors import RefusedError
-from p2ptrade.relay.book import live_own_seals, make_book
+from p2ptrade.relay.book import make_book
 from p2ptrade.relay.ports import ChainView, Progress, SealStore
 from p2ptrade.relay.seals import take_in
 from p2ptrade.transport.book_reading import opened_digest
@@ -93,7 +93,7 @@ class Desk:
         """
         self.require_openings(slot)
         seals = self._store.seals(slot)
-        own = {entry.account: entry.digest for entry in live_own_seals(self._chain.own_seals(slot))[0]}
+        own = {entry.account: entry.digest for entry in self._chain.own_seals(slot)}
         taken: dict[bytes, Terms] = {}
         refusals: list[str | None] = []
         for account, terms in openings:
@@ -136,6 +136,7 @@ class Desk:
             root=self._chain.root(slot),
             openings=len(self._store.openings(slot)),
             rounds=progress.rounds,
+            given_up=progress.given_up,
             prices_half_micro_per_kwh=() if cleared is None else cleared.prices,
             bought_wh=0 if cleared is None else cleared.bought_wh,
             clear_transaction=None if cleared is None else cleared.transaction_hash,

@@ -74,10 +74,6 @@ class ChainView(Protocol):
         """Return the seals made by own transactions, in their order of arrival."""
         ...
 
-    def own_seals_sorted(self, slot: SlotNumber) -> bool:
-        """Return whether the own seals of a slot have been put into the order of the book."""
-        ...
-
     def opened(self, slot: SlotNumber) -> Mapping[bytes, Terms]:
         """Return the orders that their owners opened on the chain, by digest."""
         ...
@@ -92,10 +88,6 @@ class ChainView(Protocol):
 
     def commit_call(self, slot: SlotNumber, root: bytes, count: int) -> Call:
         """Return the call that commits to the relayed seals of a slot."""
-        ...
-
-    def sort_call(self, slot: SlotNumber, arrivals: Sequence[SealEntry], positions: Sequence[int]) -> Call:
-        """Return the call that puts own seals into the order of the book."""
         ...
 
     def clear_call(self, slot: SlotNumber, book: bytes, result: "Submittable", published: GridData) -> Call:

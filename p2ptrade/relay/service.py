@@ -17,7 +17,7 @@ from p2ptrade.domain.sealed import KeptSeal
 from p2ptrade.domain.slot import Windows, slot_at
 from p2ptrade.domain.units import AccountId, SlotNumber
 from p2ptrade.errors import TransactionRevertedError
-from p2ptrade.relay.book import MadeBook, live_own_seals, make_book
+from p2ptrade.relay.book import MadeBook, make_book
 from p2ptrade.relay.desk import entries_of
 from p2ptrade.relay.metrics import RelayMetrics
 from p2ptrade.relay.ports import Call, ChainView, GridOperator, Outbox, Progress, SealStore
@@ -99,11 +99,6 @@ class Relay:
             progress.stands = "the clearing is on its way"
             return
         arrivals = self.chain.own_seals(slot)
-        if arrivals and not self.chain.own_seals_sorted(slot):
-            positions = live_own_seals(arrivals)[1]
-            if self._submit(f"sort/{slot}", self.chain.sort_call(slot, arrivals, positions), slot, progress):
-                progress.stands = "own seals are being put in order"
-            return
         openings = self.store.openings(slot) | dict(self.chain.opened(slot))
         made = make_book(self._committed(slot).values(), arrivals, openings)
         if not made.records:

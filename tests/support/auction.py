@@ -225,44 +225,40 @@ class Slot:
         domain = self.market.domain
         return [SealEntry(AccountId(trader.account), order.digest(domain)) for trader, order in self.own]
 
-    def sort_own_seals(self, *, sender: str | None = None) -> Receipt:
-        """Put the own seals in order."""
-        arrivals = self.own_entries()
-        order = sorted(range(len(arrivals)), key=lambda index: (arrivals[index].account, index))
-        packed = b"".join(index.to_bytes(2, "big") for index in order)
-        return self.auction.send(
-            "sortOwnSeals", self.number, pack_entries(arrivals), packed, sender=sender or self.market.relay.address
-        )
-
     def seal_and_close(self) -> None:
-        """Commit what was relayed, close the gate and sort own seals; wait out the openings if one is withheld."""
+        """Commit what was relayed and close the gate; wait out the openings if one is withheld."""
         if self.relayed:
             self.commit()
         self.market.chain.warp_to(self.open_until_s if self.unopened else self.gate_s)
-        if self.own:
-            self.sort_own_seals()
 
     # ------------------------------------------------------------------------------------------------------ clearing
 
     def records(self) -> list[BookRecord]:
         """Return the records of the book."""
-        own = {trader.account: order for trader, order in self.own}
         domain = self.market.domain
+        own: dict[int, list[tuple[int, OrderMessage]]] = {}
+        for arrival, (trader, order) in enumerate(self.own):
+            own.setdefault(trader.account, []).append((arrival, order))
         records: list[BookRecord] = []
         for account in sorted(self.relayed.keys() | own.keys()):
-            if account in own and account in self.relayed:
-                records.append(SupersededRecord(AccountId(account), self.relayed[account][0].digest(domain)))
-            order, signature = (own[account], None) if account in own else self.relayed[account]
-            records.append(self._record(order, signature))
+            seals = own.get(account, [])
+            if account in self.relayed:
+                order, signature = self.relayed[account]
+                replaced = SupersededRecord(AccountId(account), order.digest(domain))
+                records.append(replaced if seals else self._record(order, signature, None))
+            for arrival, order in seals[:-1]:
+                records.append(SupersededRecord(AccountId(account), order.digest(domain), arrival))
+            for arrival, order in seals[-1:]:
+                records.append(self._record(order, None, arrival))
         return records
 
-    def _record(self, order: OrderMessage, signature: bytes | None) -> BookRecord:
+    def _record(self, order: OrderMessage, signature: bytes | None, arrival: int | None) -> BookRecord:
         account = AccountId(order.account)
         if order.account in self.unopened:
             sealed = order.digest(self.market.domain) if signature is None else order.terms_hash
-            return UnopenedRecord(account, sealed, signature)
+            return UnopenedRecord(account, sealed, signature, arrival)
         steps = tuple((step.energy_wh, step.limit_price_micro_per_kwh) for step in order.steps)
-        return OpenedRecord(account, order.side, steps, order.salt, signature)
+        return OpenedRecord(account, order.side, steps, order.salt, signature, arrival)
 
     def book(self) -> bytes:
         """Return the book as one page."""

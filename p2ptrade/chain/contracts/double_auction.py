@@ -132,10 +132,6 @@ class DoubleAuction(ContractWrapper):
         records = self.events("Sealed", first=first, last=last, where={"slot": slot})
         return tuple(OwnSeal(AccountId(each.values["account"]), each.values["digest"]) for each in records)
 
-    def own_seals_sorted(self, slot: SlotNumber, *, first: Block, last: Block = LATEST) -> bool:
-        """Return whether the own seals of a slot have been put into the order of the book."""
-        return bool(self.events("OwnSealsSorted", first=first, last=last, where={"slot": slot}))
-
     def opened(self, slot: SlotNumber, *, first: Block, last: Block = LATEST) -> dict[bytes, bytes]:
         """Return the records that owners opened on the chain, by the digest they open."""
         records = self.events("Opened", first=first, last=last, where={"slot": slot})

@@ -28,31 +28,34 @@ from p2ptrade.errors import InputError
 u32 = st.integers(0, 2**32 - 1)
 accounts = u32.map(AccountId)
 hashes = st.binary(min_size=32, max_size=32)
-signatures = st.none() | st.binary(min_size=64, max_size=64)
+signed = st.binary(min_size=64, max_size=64)
+arrivals = st.integers(0, 2**16 - 1)
+terms = (
+    accounts,
+    st.sampled_from(Side),
+    st.lists(st.tuples(u32, u32), max_size=7).map(tuple),
+    st.binary(min_size=16, max_size=16),
+)
 records = st.one_of(
-    st.builds(
-        OpenedRecord,
-        accounts,
-        st.sampled_from(Side),
-        st.lists(st.tuples(u32, u32), max_size=7).map(tuple),
-        st.binary(min_size=16, max_size=16),
-        signatures,
-    ),
-    st.builds(UnopenedRecord, accounts, hashes, signatures),
-    st.builds(SupersededRecord, accounts, hashes),
+    st.builds(OpenedRecord, *terms, signed),
+    st.builds(OpenedRecord, *terms, arrival=arrivals),
+    st.builds(UnopenedRecord, accounts, hashes, signed),
+    st.builds(UnopenedRecord, accounts, hashes, arrival=arrivals),
+    st.builds(SupersededRecord, accounts, hashes, st.none() | arrivals),
 )
 
 
 def test_the_bytes_of_each_kind_of_record_are_those_of_the_contract() -> None:
     opened = OpenedRecord(AccountId(16), Side.OFFER, ((1, 2), (3, 4)), b"s" * 16, b"g" * 64)
-    own_unopened = UnopenedRecord(AccountId(17), b"d" * 32)
+    own_unopened = UnopenedRecord(AccountId(17), b"d" * 32, arrival=259)
     superseded = SupersededRecord(AccountId(17), b"r" * 32)
 
     (page,) = pack_book([opened, superseded, own_unopened])
 
     first = bytes.fromhex("0a 00000010 00000001 00000002 00000003 00000004") + b"s" * 16 + b"g" * 64
-    second = bytes.fromhex("40 00000011") + b"r" * 32 + bytes.fromhex("30 00000011") + b"d" * 32
+    second = bytes.fromhex("40 00000011") + b"r" * 32 + bytes.fromhex("30 00000011 0103") + b"d" * 32
     assert page == first + second
+    assert opened.opening() == first[: -len(b"g" * 64)]
 
 
 @given(st.lists(records, max_size=8))
@@ -72,7 +75,7 @@ def test_a_book_cut_short_is_refused(book: list[BookRecord], data: st.DataObject
         list(unpack_book(page[:cut]))
 
 
-@pytest.mark.parametrize("kind", [0x80, 0x21, 0x28, 0x60, 0x50, 0x41])
+@pytest.mark.parametrize("kind", [0x80, 0x21, 0x28, 0x60, 0x70, 0x41])
 def test_a_kind_that_the_contract_does_not_know_is_refused(kind: int) -> None:
     with pytest.raises(InputError, match="unknown kind"):
         list(unpack_book(bytes([kind]) + bytes(200)))
@@ -80,9 +83,9 @@ def test_a_kind_that_the_contract_does_not_know_is_refused(kind: int) -> None:
 
 def test_pages_keep_a_superseded_seal_with_the_one_that_replaces_it() -> None:
     book = [
-        UnopenedRecord(AccountId(1), b"a" * 32),
+        UnopenedRecord(AccountId(1), b"a" * 32, arrival=0),
         SupersededRecord(AccountId(2), b"b" * 32),
-        UnopenedRecord(AccountId(2), b"c" * 32),
+        UnopenedRecord(AccountId(2), b"c" * 32, arrival=1),
     ]
 
     pages = pack_book(book, page_bytes=80)

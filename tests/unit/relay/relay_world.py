@@ -87,7 +87,6 @@ class FakeChain:
     homes: Sequence[Home] = ()
     roots: dict[SlotNumber, bytes] = field(default_factory=dict)
     arrivals: tuple[SealEntry, ...] = ()
-    is_sorted: bool = False
     opened_there: dict[bytes, Terms] = field(default_factory=dict)
     grid: GridData | None = GRID
     cleared_as: Cleared | None = None
@@ -114,9 +113,6 @@ class FakeChain:
     def own_seals(self, slot: SlotNumber) -> tuple[SealEntry, ...]:
         return self.arrivals if slot == SLOT else ()
 
-    def own_seals_sorted(self, slot: SlotNumber) -> bool:
-        return self.is_sorted
-
     def opened(self, slot: SlotNumber) -> Mapping[bytes, Terms]:
         return self.opened_there
 
@@ -128,9 +124,6 @@ class FakeChain:
 
     def commit_call(self, slot: SlotNumber, root: bytes, count: int) -> Call:
         return Call(AUCTION, b"commit" + root)
-
-    def sort_call(self, slot: SlotNumber, arrivals: Sequence[SealEntry], positions: Sequence[int]) -> Call:
-        return Call(AUCTION, b"sort" + bytes(positions))
 
     def clear_call(self, slot: SlotNumber, book: bytes, result: Submittable, published: GridData) -> Call:
         self.cleared_with.append((book, result))
@@ -148,8 +141,6 @@ class FakeOutbox:
         self.sent.setdefault(intent, data)
         if data.startswith(b"commit"):
             self.chain.roots[SLOT] = data.removeprefix(b"commit")
-        if data.startswith(b"sort"):
-            self.chain.is_sorted = True
         found = self.find(intent)
         assert found is not None
         return found

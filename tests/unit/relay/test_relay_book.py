@@ -4,7 +4,7 @@ from p2ptrade.chain.packing import OpenedRecord, SealEntry, SupersededRecord, Un
 from p2ptrade.domain.order import Side
 from p2ptrade.domain.sealed import KeptSeal, Seal, Terms
 from p2ptrade.domain.units import AccountId, EpochSeconds, SlotNumber
-from p2ptrade.relay.book import live_own_seals, make_book
+from p2ptrade.relay.book import make_book
 
 TERMS = Terms(Side.BID, ((1_000, 200_000),), b"s" * 16)
 
@@ -32,7 +32,7 @@ def test_an_opened_order_is_in_the_clear_and_carries_the_signature_if_it_was_rel
 
     assert made.records == (
         OpenedRecord(AccountId(16), Side.BID, TERMS.steps, TERMS.salt, b"g" * 64),
-        OpenedRecord(AccountId(17), Side.BID, TERMS.steps, TERMS.salt),
+        OpenedRecord(AccountId(17), Side.BID, TERMS.steps, TERMS.salt, arrival=0),
     )
     assert not made.unopened
 
@@ -42,7 +42,7 @@ def test_an_unopened_order_shows_the_hash_of_its_terms_or_its_digest() -> None:
 
     assert made.records == (
         UnopenedRecord(AccountId(16), relayed(16).seal.terms_hash, b"g" * 64),
-        UnopenedRecord(AccountId(17), own(17).digest),
+        UnopenedRecord(AccountId(17), own(17).digest, arrival=0),
     )
 
 
@@ -51,11 +51,11 @@ def test_the_last_own_seal_replaces_the_earlier_ones_and_the_relayed_one() -> No
 
     made = make_book([relayed(16)], arrivals, {own(16).digest: TERMS, relayed(16).digest: TERMS})
 
-    assert live_own_seals(arrivals) == ([own(16), own(17)], [2, 1])
     assert made.records == (
         SupersededRecord(AccountId(16), relayed(16).digest),
-        OpenedRecord(AccountId(16), Side.BID, TERMS.steps, TERMS.salt),
-        UnopenedRecord(AccountId(17), own(17).digest),
+        SupersededRecord(AccountId(16), own(16, 1).digest, arrival=0),
+        OpenedRecord(AccountId(16), Side.BID, TERMS.steps, TERMS.salt, arrival=2),
+        UnopenedRecord(AccountId(17), own(17).digest, arrival=1),
     )
 
 

@@ -189,18 +189,18 @@ def test_an_opening_on_the_chain_counts_like_one_with_the_relay(world: World) ->
     assert len(world.chain.cleared_with) == 1
 
 
-def test_own_seals_are_put_in_order_before_the_clearing(world: World) -> None:
+def test_own_seals_are_in_the_book_with_their_order_of_arrival(world: World) -> None:
     own = (SELLER, BUYER)
     world.chain.arrivals = tuple(SealEntry(each.account, each.order.digest(DOMAIN)) for each in own)
     world.chain.now_s = AFTER_GATE
     send_openings(world, BUYER, SELLER)
 
     world.step_at(AFTER_GATE)
-    world.step_at(AFTER_GATE + 1)
 
-    assert world.outbox.sent[f"sort/{SLOT}"] == b"sort" + bytes([1, 0])
     ((book, _),) = world.chain.cleared_with
-    assert all(isinstance(record, OpenedRecord) and record.signature is None for record in unpack_book(book))
+    records = [record for record in unpack_book(book) if isinstance(record, OpenedRecord)]
+    assert [(record.account, record.arrival) for record in records] == [(BUYER.account, 1), (SELLER.account, 0)]
+    assert all(record.signature is None for record in records)
 
 
 def test_seals_whose_commitment_missed_the_gate_stay_out_of_the_book(world: World) -> None:
