@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from p2ptrade.cli.options import JsonOption
 from p2ptrade.domain.units import HALF_UNITS_PER_UNIT, MICRO_PER_CREDIT, WH_PER_KWH
 from p2ptrade.errors import InputError
 from p2ptrade.market import Book, Clearing, clear, clearing_document, parse_book
@@ -26,7 +27,7 @@ def market() -> None:
 @market_app.command("clear")
 def clear_command(
     book: Annotated[Path, typer.Argument(metavar="BOOK.json", help="The book; - reads it from standard input.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: JsonOption = False,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE", help="Draw curves and zone prices: .svg or .png.")
     ] = None,

@@ -1,0 +1,67 @@
+"""`p2ptrade bench`: how fast and how dear; each command measures one thing and can print it as JSON."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from p2ptrade.cli.options import JsonOption
+from p2ptrade.domain.units import ZONES_MAX
+from p2ptrade.errors import InputError
+
+bench_app = typer.Typer(help="Measure speed and gas.", no_args_is_help=True)
+
+_ORDERS_MAX = 1_000_000
+
+
+@bench_app.callback()
+def bench() -> None:
+    """Measure speed and gas."""
+
+
+@bench_app.command("clear")
+def clear_command(
+    as_json: JsonOption = False,
+    orders: Annotated[list[int] | None, typer.Option("--orders", help="Orders of a book; may be repeated.")] = None,
+    zones: Annotated[list[int] | None, typer.Option("--zones", help="Zones of a book; may be repeated.")] = None,
+) -> None:
+    """Time the off-chain clearing beside a linear program on the same books (half a minute)."""
+    from p2ptrade.bench.clear import ORDERS, ZONES, bench_clear
+
+    _require_each("--orders", orders or (), 1, _ORDERS_MAX)
+    _require_each("--zones", zones or (), 1, ZONES_MAX)
+    document = bench_clear(orders or ORDERS, zones or ZONES)
+    columns = ("orders", "zones", "seconds", "lp_seconds", "ratio", "ratio_to_fastest_lp")
+    _print(document, "Clearing, off the chain", columns, as_json=as_json)
+
+
+def _print(document: Mapping[str, Any], title: str, columns: Sequence[str], *, as_json: bool) -> None:
+    """Print a document of `rows` and `targets`, as JSON or as tables."""
+    if as_json:
+        sys.stdout.write(json.dumps(document) + "\n")
+        return
+    console = Console()
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column.replace("_", " "), justify="right")
+    for row in document["rows"]:
+        table.add_row(*(_shown(row[column]) for column in columns))
+    console.print(table)
+    for target in document["targets"]:
+        limit = f"at most {target['at_most']:g}" if "at_most" in target else f"at least {target['at_least']:g}"
+        verdict = "met" if target["met"] else "MISSED"
+        console.print(f"{verdict}: {target['target']}: {_shown(target['measured'])} ({limit})")
+
+
+def _shown(number: float) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:,.4g}"
+
+
+def _require_each(option: str, numbers: Sequence[int], least: int, most: int) -> None:
+    for number in numbers:
+        if not least <= number <= most:
+            raise InputError(f"{option} must be from {least} to {most}, not {number}")
