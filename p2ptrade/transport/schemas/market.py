@@ -127,6 +127,7 @@ class SlotState(WireModel):
     root: Bytes32 | None = None
     openings: U32 = 0
     rounds: U8 = 0
+    given_up: bool = False
     prices_half_micro_per_kwh: tuple[U64, ...] = ()
     bought_wh: U64 = 0
     clear_transaction: Bytes32 | None = None
