@@ -176,6 +176,11 @@ class Outbox:
             self._checkpoint("outbox.updated")
             return changed
 
+    def waiting(self) -> int:
+        """Return how many transactions of this key are in no block yet."""
+        entries = self._store.open_entries(self._client.chain_id, self.sender)
+        return sum(entry.state is OutgoingState.PENDING for entry in entries)
+
     def wait(self, intent: str, *, within_s: float = 60.0, every_s: float = 0.02) -> Outgoing:
         """Return an intent's transaction once it is in a block.
 

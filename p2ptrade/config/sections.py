@@ -3,12 +3,20 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 
 def _no_bool(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("must be a number")
+    return value
+
+
+def _salt(value: SecretStr) -> SecretStr:
+    try:
+        bytes.fromhex(value.get_secret_value())
+    except ValueError:
+        raise ValueError("must be hexadecimal digits") from None
     return value
 
 
@@ -147,10 +155,11 @@ class DsoSettings(ServiceSettings):
     week: str = Field(default="summer", description="Sample week whose profiles are the forecast.")
     tariff: Path | None = Field(default=None, description="Tariff file with the charges; default: the shipped one.")
     ahead_slots: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=192)] = 8
-    homes: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] | None = Field(
-        default=None, description="How many of the network's homes take part; default all."
-    )
     samples: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=10_000)] = 200
+    meter_salt: Annotated[SecretStr, AfterValidator(_salt)] | None = Field(
+        default=None,
+        description="Salt of the meter points (hex); without it, participants are at the connections in their order.",
+    )
 
 
 class OracleSettings(ServiceSettings):

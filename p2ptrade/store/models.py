@@ -1,6 +1,7 @@
 """All tables in one place, for migrations and for the test that compares them with the migrations."""
 
 from p2ptrade.store.database import Base
+from p2ptrade.store.dso import DsoDecisionRow
 from p2ptrade.store.gateway import GatewayHomeRow, GatewayMarkRow, GatewayReadingRow, GatewayRefusalRow
 from p2ptrade.store.outbox import OutboxRow
 from p2ptrade.store.relay import RelayClosedSlotRow, RelayOpeningRow, RelaySealRow
@@ -8,6 +9,7 @@ from p2ptrade.store.wallet import WalletOrderRow
 
 __all__ = [
     "Base",
+    "DsoDecisionRow",
     "GatewayHomeRow",
     "GatewayMarkRow",
     "GatewayReadingRow",

@@ -1,0 +1,131 @@
+"""`p2ptrade dso`: run the grid operator's daemon, or check that it could run."""
+
+import json
+import sys
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from p2ptrade.chain.contracts.authority import Role
+from p2ptrade.chain.deployed import Deployment, Market
+from p2ptrade.chain.outbox import Outbox
+from p2ptrade.cli.options import ConfigOption, JsonOption
+from p2ptrade.config import DsoSettings, Settings, checkpoint, load_settings, open_key
+from p2ptrade.dso.app import make_dso_app
+from p2ptrade.dso.chain_view import MarketView
+from p2ptrade.dso.desk import VerdictDesk
+from p2ptrade.dso.forecast import YesterdayForecast
+from p2ptrade.dso.operator import GridModel
+from p2ptrade.dso.service import Publisher
+from p2ptrade.errors import P2PTradeError
+from p2ptrade.grid import DEFAULT_RULES, load_homes, load_network, load_tariff, propose_zones, topology_hash
+from p2ptrade.store import Database
+from p2ptrade.store.dso import DsoTable
+from p2ptrade.store.outbox import OutboxTable
+from p2ptrade.transport.daemon import Health
+from p2ptrade.transport.logs import set_up_logs
+from p2ptrade.transport.schemas.grid import DsoInfo
+from p2ptrade.transport.server import bind, run_service
+
+dso_app = typer.Typer(help="The grid operator's daemon.", no_args_is_help=True)
+
+
+@dso_app.command("run")
+def run_dso(
+    config: ConfigOption = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
+) -> None:
+    """Publish limits, check results and sign verdicts, until stopped. Without a key it runs dry and signs nothing."""
+    settings = load_settings(config)
+    set_up_logs("dso", level=settings.log_level)
+    own = settings.dso
+    listener = bind(own.host, own.port if port is None else port)
+    market = _market(settings)
+    key = open_key(settings, own.key, "dso") if own.key.is_set else None
+    database = Database.open(own.state / "dso.sqlite")
+    model, forecaster = grid_model(own), YesterdayForecast(load_homes(own.network).week(own.week))
+    salt = None if own.meter_salt is None else bytes.fromhex(own.meter_salt.get_secret_value())
+    view = MarketView(market, tuple(each.id for each in model.network.connections), salt)
+    windows = market.auction.windows()
+    with ExitStack() as stack:
+        outbox = None
+        if key is not None:
+            store, at = OutboxTable(database), checkpoint(settings)
+            depth = settings.chain.finality_depth
+            outbox = stack.enter_context(Outbox(market.client, store, key, finality_depth=depth, checkpoint=at))
+        publisher = Publisher(view, forecaster, model, windows, own.ahead_slots, outbox, checkpoint(settings))
+        desk = VerdictDesk(
+            chain=view,
+            forecaster=forecaster,
+            model=model,
+            log=DsoTable(database, f"{market.client.chain_id}:{market.auction.address}"),
+            domain=market.auction_domain,
+            windows=windows,
+            key=key,
+            checkpoint=checkpoint(settings),
+        )
+        info = DsoInfo(
+            chain_id=market.client.chain_id,
+            auction=market.auction.address,
+            dso=None if key is None else key.address,
+            topology_hash=topology_hash(model.network),
+            zones=model.plan.zones,
+        )
+        health = Health()
+        app = make_dso_app(desk, info, health)
+        run_service(app, listener=listener, health=health, step=publisher.step, interval_s=own.interval_s)
+
+
+@dso_app.command("check")
+def check_dso(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Say whether a grid operator's daemon with these settings could work; exit code 1 if not."""
+    settings = load_settings(config)
+    findings = _findings(settings)
+    if as_json:
+        checks = [{"what": what, "ok": wrong is None, "wrong": wrong} for what, wrong in findings]
+        sys.stdout.write(json.dumps({"ok": all(each["ok"] for each in checks), "checks": checks}) + "\n")
+    else:
+        for what, wrong in findings:
+            sys.stdout.write(f"ok    {what}\n" if wrong is None else f"WRONG {what}: {wrong}\n")
+    raise typer.Exit(0 if all(wrong is None for _, wrong in findings) else 1)
+
+
+def grid_model(settings: DsoSettings) -> GridModel:
+    """Return the network, its zones, the charges and the rules that the settings name."""
+    network = load_network(settings.network)
+    tariff = load_tariff(settings.tariff or "default")
+    rules = replace(DEFAULT_RULES, samples=settings.samples)
+    return GridModel(network, propose_zones(network), tariff.charges, rules)
+
+
+def _findings(settings: Settings) -> list[tuple[str, str | None]]:
+    """Return what the daemon needs, each with what is wrong about it, in the order in which it needs it."""
+    own = settings.dso
+    findings: list[tuple[str, str | None]] = []
+    try:
+        model = grid_model(own)
+        findings.append((f"network {model.network.name} with {model.plan.zones} zones", None))
+        load_homes(own.network).week(own.week)
+        findings.append((f"forecast from the week {own.week}", None))
+        market = _market(settings)
+        findings.append((f"chain {market.client.chain_id} with the auction at {market.auction.address}", None))
+        Database.open(own.state / "dso.sqlite").close()
+        findings.append((f"state in {own.state}", None))
+        if not own.key.is_set:
+            findings.append(("no key: it would run dry and sign nothing", None))
+            return findings
+        key = open_key(settings, own.key, "dso")
+        signs = market.auction.dso() == key.address
+        findings.append((f"key {key.address} signs verdicts", None if signs else "the auction names another key"))
+        publishes = market.authority.has_role(Role.DSO, key.address)
+        findings.append((f"key {key.address} publishes limits", None if publishes else "it does not have the role DSO"))
+    except P2PTradeError as error:
+        findings.append(("the rest", str(error)))
+    return findings
+
+
+def _market(settings: Settings) -> Market:
+    deployment = Deployment.read(settings.chain.deployment)
+    return Market.connect(settings.chain.url, deployment, timeout_s=settings.chain.timeout_s)
