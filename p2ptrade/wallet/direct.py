@@ -46,7 +46,7 @@ class DirectChannel:
         Raises:
             RefusedError: the gate has not closed, or it is too late.
         """
-        record = OpenedRecord(order.account, order.terms.side, order.terms.steps, order.terms.salt).pack()
+        record = OpenedRecord(order.account, order.terms.side, order.terms.steps, order.terms.salt).opening()
         self._send(order, "open", self.auction.call_data("open", order.slot, record))
         self.store.update([replace(order, opened=True)])
 

@@ -15,7 +15,7 @@ from p2ptrade.transport.schemas.market import OpeningOutcomes, OpeningsMessage
 from p2ptrade.wallet.agent import SLOTS_AHEAD, Agent
 from p2ptrade.wallet.planning import PlannedHome
 from p2ptrade.wallet.strategy import SlotPrices
-from tests.unit.wallet.test_trader import KEYS, FakeRelay, trader_on
+from tests.unit.wallet.test_trader import FakeRelay, trader_on
 
 SLOT = SlotNumber(1_979_000)
 WINDOWS = Windows()
@@ -152,7 +152,3 @@ def test_a_plan_is_yesterdays_profile_after_the_battery() -> None:
     assert planned.planned_wh(SLOT) == 0
     with pytest.raises(InputError, match="is not planned for"):
         planned.planned_wh(SlotNumber(SLOT - 2))
-
-
-def test_all_homes_of_a_batch_have_keys() -> None:
-    assert set(KEYS) == {BUYER, SELLER}

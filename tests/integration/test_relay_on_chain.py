@@ -1,0 +1,162 @@
+"""The relay against the real contracts: both ways of sealing, openings from anywhere, a crash between any two steps."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from p2ptrade.chain.packing import unpack_positions, unpack_voids
+from p2ptrade.domain.order import Side, Step, VoidReason
+from p2ptrade.domain.slot import slot_at, start_of
+from p2ptrade.domain.units import AccountId, EnergyWh, PriceMicroPerKwh, SlotNumber
+from p2ptrade.relay.app import make_relay_app
+from p2ptrade.relay.chain_view import AuctionView
+from p2ptrade.relay.desk import Desk
+from p2ptrade.relay.service import Relay
+from p2ptrade.store import Database
+from p2ptrade.store.relay import RelayTable
+from p2ptrade.store.wallet import WalletTable
+from p2ptrade.transport.clients import RelayClient
+from p2ptrade.transport.daemon import Health
+from p2ptrade.transport.schemas.market import RelayInfo
+from p2ptrade.wallet.direct import DirectChannel
+from p2ptrade.wallet.strategy import Intention
+from p2ptrade.wallet.trader import Trader
+from tests.support.small_market import DAY, SigningOperator, SmallMarket, small_market
+
+COMMIT_LEAD_S = 30
+FIRST = SlotNumber(DAY * 96 + 8)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallMarket]:
+    with small_market(tmp_path_factory.mktemp("market"), homes=4) as made:
+        yield made
+
+
+@dataclass
+class Day:
+    """A relay, a wallet for all homes, and one slot of its own."""
+
+    world: SmallMarket
+    folder: Path
+    slot: SlotNumber
+
+    def __post_init__(self) -> None:
+        self.start_relay()
+        market = self.world.market
+        self.keys = {home.account: home.key for home in self.world.homes}
+        self.store = WalletTable(Database.open(self.folder / "wallet.sqlite"), "market")
+        self.trader = Trader(
+            self.client, self.store, market.auction_domain, market.relay_stake.relay().relay, self.keys
+        )
+        self.direct = DirectChannel(market.auction, self.store, self.keys, self.world.outbox_of)
+
+    def start_relay(self) -> None:
+        """Start a relay, as a new process would, on what the old one left."""
+        market = self.world.market
+        outbox = self.world.outbox("relay")
+        view = AuctionView(market.client, market.auction, market.ledger, market.grid_limits, market.first_block)
+        store = RelayTable(Database.open(self.folder / "relay.sqlite"), "market")
+        common = {"domain": market.auction_domain, "windows": market.auction.windows(), "commit_lead_s": COMMIT_LEAD_S}
+        desk = Desk(chain=view, store=store, key=outbox._key, **common)
+        operator = SigningOperator(self.world.outbox("dso")._key, market.auction_domain)
+        self.relay = Relay(chain=view, store=store, outbox=outbox, operator=operator, **common)
+        info = RelayInfo(chain_id=market.client.chain_id, auction=market.auction.address, relay=outbox.sender)
+        app = make_relay_app(desk, self.relay, info, Health())
+        self.client = RelayClient("http://relay.test", transport=TestClient(app)._transport)
+
+    def at(self, lead_s: int) -> None:
+        """Let the relay work at so many seconds before delivery."""
+        self.world.warp_to(start_of(self.slot) - lead_s)
+        self.relay.step()
+        self.relay.step()
+
+    def cleared(self):  # type: ignore[no-untyped-def]
+        return self.world.market.auction.cleared(self.slot, first=0)
+
+
+@pytest.fixture
+def day(world: SmallMarket, tmp_path: Path) -> Day:
+    # Each test has a slot of its own, later than those of the tests before it.
+    now_slot = slot_at(world.market.client.now_s())
+    slot = SlotNumber(max(FIRST, now_slot + 8))
+    world.publish_limits(slot)
+    return Day(world, tmp_path, slot)
+
+
+def bid(energy_wh: int, limit: int) -> Intention:
+    return Intention(Side.BID, (Step(EnergyWh(energy_wh), PriceMicroPerKwh(limit)),))
+
+
+def offer(energy_wh: int, limit: int) -> Intention:
+    return Intention(Side.OFFER, (Step(EnergyWh(energy_wh), PriceMicroPerKwh(limit)),))
+
+
+def positions(day: Day) -> dict[AccountId, int]:
+    return {each.account: each.energy_wh for each in unpack_positions(day.cleared().positions)}
+
+
+def test_relayed_orders_trade_and_survive_a_relay_killed_at_every_step(day: Day) -> None:
+    buyer, seller, other, _ = (home.account for home in day.world.homes)
+    day.world.warp_to(start_of(day.slot) - 3000)
+
+    day.trader.seal(day.slot, {buyer: bid(1_000, 300_000), seller: offer(1_500, 100_000), other: bid(700, 60_000)})
+    day.start_relay()
+    day.trader.relay = day.client
+    day.at(1800 + COMMIT_LEAD_S)
+    day.start_relay()
+    day.trader.relay = day.client
+    day.world.warp_to(start_of(day.slot) - 1800)
+    assert [refused for _, refused in day.trader.open(day.slot)] == [None] * 3
+    day.start_relay()
+    day.at(1790)
+
+    # 264,000 is what the bid is worth without the charge of 36,000; the offer's rest is at the margin.
+    assert positions(day) == {buyer: 1_000, seller: -1_000}
+    assert day.cleared().prices == (2 * 100_000, 2 * 100_000)
+    assert day.relay.outbox.find(f"clear/{day.slot}").attempt == 0
+    assert unpack_voids(day.cleared().voids) == []
+
+
+def test_an_own_seal_replaces_the_relayed_one_and_needs_no_relay_to_be_opened(day: Day) -> None:
+    buyer, seller, own_path, _ = (home.account for home in day.world.homes)
+    day.world.warp_to(start_of(day.slot) - 3000)
+    day.trader.seal(day.slot, {buyer: bid(1_000, 300_000), seller: offer(400, 100_000)})
+    changed = day.trader.prepare(day.slot, seller, offer(900, 90_000), counter=1, direct=True)
+    alone = day.trader.prepare(day.slot, own_path, bid(200, 200_000), direct=True)
+    day.trader.keep([changed, alone])
+    changed, alone = day.direct.seal(changed), day.direct.seal(alone)
+
+    day.at(1800 + COMMIT_LEAD_S)
+    day.world.warp_to(start_of(day.slot) - 1800)
+    day.direct.open(changed)
+    assert [refused for _, refused in day.trader.open(day.slot)] == [None, None]
+    day.at(1780)
+    day.relay.step()
+
+    assert positions(day)[seller] == -900
+    assert positions(day)[buyer] + positions(day)[own_path] == 900
+    assert unpack_voids(day.cleared().voids) == [(seller, VoidReason.SUPERSEDED)]
+
+
+def test_an_order_that_nobody_opens_is_left_out_once_owners_had_their_time(day: Day) -> None:
+    buyer, seller, silent, _ = (home.account for home in day.world.homes)
+    day.world.warp_to(start_of(day.slot) - 3000)
+    day.trader.seal(day.slot, {buyer: bid(500, 300_000), seller: offer(500, 100_000), silent: bid(500, 310_000)})
+    day.at(1800 + COMMIT_LEAD_S)
+    day.world.warp_to(start_of(day.slot) - 1800)
+    day.trader.keys = {account: key for account, key in day.keys.items() if account != silent}
+    waiting = [order for order in day.trader.live(day.slot) if order.account == silent]
+    day.store.update([replace(order, opened=True) for order in waiting])
+    day.trader.open(day.slot)
+
+    day.at(1700)
+    early = day.cleared()
+    day.at(1199)
+
+    assert early is None
+    assert positions(day) == {buyer: 500, seller: -500}
+    assert unpack_voids(day.cleared().voids) == [(silent, VoidReason.UNOPENED)]
