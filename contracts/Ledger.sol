@@ -175,8 +175,14 @@ contract Ledger is ILedger, AccessManaged, Pausable {
     }
 
     /// @inheritdoc ILedger
-    function settle(uint256[] calldata entries) external restricted {
-        _apply(entries, true);
+    function settle(uint256[] calldata entries) external restricted returns (uint256[] memory) {
+        uint256[] memory found = _apply(entries, true);
+        // What Solidity would return, without copying the list: its offset goes into the word before it, which is not
+        // needed any more.
+        assembly {
+            mstore(sub(found, 0x20), 0x20)
+            return(sub(found, 0x20), add(0x40, shl(5, mload(found))))
+        }
     }
 
     // -------------------------------------------------------------------------------------------------------- pause
@@ -298,16 +304,20 @@ contract Ledger is ILedger, AccessManaged, Pausable {
     /// @dev Applies entries and says so in one event. With `mayOwe` as `settle` does, else as `move` does.
     /// Most entries are ordinary: of an existing account, cash within [0, 2^63) before and after. The loop does those by
     /// itself, since it runs for every filled order, and leaves the others to `_applyOne`.
-    function _apply(uint256[] calldata entries, bool mayOwe) private {
+    /// @return found The word of each entry's account as it was found.
+    function _apply(uint256[] calldata entries, bool mayOwe) private returns (uint256[] memory found) {
+        found = new uint256[](entries.length);
         // one entry more than given, for what the retailer carries, and the rest of the word that the last one ends in
         bytes memory moved = new bytes((entries.length + 1) * MOVED_BYTES + (32 - MOVED_BYTES));
         uint256 end;
         uint256 source;
         uint256 sourceEnd;
+        uint256 toFound; // from an entry to its place in `found`, which has as many words as `entries`
         assembly ("memory-safe") {
             end := add(moved, 0x20)
             source := entries.offset
             sourceEnd := add(source, shl(5, entries.length))
+            toFound := sub(add(found, 0x20), source)
         }
         int256 sum = 0;
         int256 carried = 0;
@@ -322,6 +332,7 @@ contract Ledger is ILedger, AccessManaged, Pausable {
                     let delta := signextend(7, entry)
                     let slot := add(_words.slot, shr(64, entry))
                     let word := sload(slot)
+                    mstore(add(source, toFound), word)
                     let cash := signextend(7, shr(160, word))
                     if or(or(shr(96, entry), iszero(word)), shr(63, or(cash, add(cash, delta)))) { break }
                     sstore(slot, add(word, shl(160, delta)))

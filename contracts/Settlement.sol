@@ -14,7 +14,7 @@ import {AccountWord} from "./libraries/AccountWord.sol";
 import {Quorum} from "./libraries/Quorum.sol";
 import {Roles} from "./libraries/Roles.sol";
 import {SettlementFlows} from "./libraries/SettlementFlows.sol";
-import {SettlementPage} from "./libraries/SettlementPage.sol";
+import {BREACHED, ESTIMATED, HAS_POSITION, SettlementPage, UNKNOWN_FLAGS} from "./libraries/SettlementPage.sol";
 import {SlotResult} from "./types/AuctionTypes.sol";
 import {PageProof, Report, Rules, SettlementState, SlotSettlement} from "./types/SettlementTypes.sol";
 import {
@@ -29,7 +29,8 @@ import {
 contract Settlement is ISettlement, AccessManaged, EIP712 {
     using SettlementPage for bytes;
     using SettlementPage for bytes32;
-    using SettlementFlows for SettlementPage.Record;
+    using SettlementPage for uint256;
+    using SettlementFlows for uint256;
 
     /// @notice How long before their first slot new rules must be known, in slots: a day.
     uint64 public constant RULES_NOTICE_SLOTS = 96;
@@ -39,6 +40,8 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
     uint256 private constant SLOT_SECONDS = 900;
     uint256 private constant PPM = 1_000_000;
     uint256 private constant POSITION_RECORD_LENGTH = 22;
+    uint256 private constant SYSTEM_ENTRIES = 5;
+    uint256 private constant ADDRESS_MASK = 0x00ffffffffffffffffffffffffffffffffffffffff;
     bytes32 private constant REPORT_TYPEHASH = keccak256(
         "Report(uint64 slot,uint32 version,bytes32 readingsRoot,bytes32 dataHash,uint32 accounts,uint64 deliveredWh)"
     );
@@ -72,17 +75,16 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
         SettlementFlows.Sums sums;
     }
 
-    /// @dev What a page makes: ledger entries, and per account what the checks that follow need.
+    /// @dev What a page makes: the ledger entries of its accounts and, for each, reading (upper half) and minted share.
     struct Batch {
         uint256[] entries;
-        uint256 entryCount;
-        bytes accounts;
         uint256[] facts;
         uint256 count;
         int256 retailerMicro;
         uint256 releasedMicro;
         uint256 deliveredWh;
         uint256 boughtWh;
+        uint256 room;
     }
 
     /// @dev The search for settled records of a slot in the pages of its first report, and where it has got to.
@@ -132,7 +134,7 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
     // --- Reports ---
 
     /// @inheritdoc ISettlement
-    function submitReport(Report calldata report, bytes[] calldata signatures) external {
+    function submitReport(Report calldata report, bytes[] calldata signatures) public {
         uint64 slot = report.slot;
         SlotSettlement storage known = _slots[slot];
         _requireOver(slot);
@@ -156,22 +158,15 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
 
     /// @inheritdoc ISettlement
     function settlePage(Report calldata report, bytes calldata page, bytes32[] calldata later) external {
-        uint64 slot = report.slot;
-        _requireReport(report, _reports[slot]);
-        (Progress memory progress, SlotResult memory cleared) = _resume(slot, page);
-        uint256 offset = progress.dataHash == 0 ? SettlementPage.TOTALS_LENGTH : 0;
-        progress.dataHash = _provenHash(progress.dataHash, page, later, report.dataHash);
+        _requireReport(report, _reports[report.slot]);
+        _settlePage(report, page, later);
+    }
 
-        Batch memory batch = _readPage(slot, page, offset, progress, report.deliveredWh, cleared.boughtWh);
-        if (later.length == 0) {
-            _finish(report, progress, cleared, batch);
-        } else {
-            _slots[slot].state = SettlementState.SETTLING;
-            _progress[slot] = progress;
-        }
-        _checkCapacitiesAndMint(slot, batch);
-        _moveCash(batch);
-        emit PageSettled(slot, 1, page);
+    /// @inheritdoc ISettlement
+    function settleAtOnce(Report calldata report, bytes[] calldata signatures, bytes calldata page) external {
+        submitReport(report, signatures);
+        if (report.version != 1) revert SettlementWrongVersion(report.slot, report.version, 1);
+        _settlePage(report, page, new bytes32[](0));
     }
 
     /// @inheritdoc ISettlement
@@ -193,21 +188,16 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
         change.search.slot = slot;
         change.search.dataHash = first.dataHash;
         Batch memory batch = _readCorrections(corrections, proofs, change);
-        int256 moreDeliveredWh =
-            SafeCast.toInt256(change.newSums.deliveredWh) - SafeCast.toInt256(change.oldSums.deliveredWh);
-        if (batch.count != report.accounts) revert SettlementTotalsMismatch(batch.count, report.accounts);
-        int256 delivered = int256(uint256(known.deliveredWh)) + moreDeliveredWh;
-        if (delivered != int256(uint256(report.deliveredWh))) {
-            revert SettlementTotalsMismatch(uint256(delivered), report.deliveredWh);
-        }
+        _requireEqual(
+            known.deliveredWh + _deliveredWh(change.newSums), uint256(report.deliveredWh) + _deliveredWh(change.oldSums)
+        );
         _slots[slot].version = report.version;
         _slots[slot].deliveredWh = report.deliveredWh;
         if (report.deliveredWh < known.mintedWh) {
             emit DeliveryBelowMinted(slot, report.deliveredWh, known.mintedWh);
         }
-        _checkCapacitiesAndMint(slot, batch);
-        _moveCash(batch);
         emit Corrected(slot, report.version, report.deliveredWh, corrections);
+        _moveCashAndMint(slot, batch);
     }
 
     /// @inheritdoc ISettlement
@@ -216,15 +206,14 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
         SlotResult memory cleared = auction.result(slot);
         uint64 moreWh = known.deliveredWh > known.mintedWh ? known.deliveredWh - known.mintedWh : 0;
         if (known.state != SettlementState.SETTLED || moreWh == 0) revert SettlementWrongState(slot, known.state);
-        Batch memory batch = _newBatch(positions.length);
-        batch.deliveredWh = moreWh;
-        batch.boughtWh = cleared.boughtWh;
+        Batch memory batch = _newBatch(positions.length, type(uint32).max);
+        (batch.deliveredWh, batch.boughtWh) = (moreWh, cleared.boughtWh);
         bytes32 running = _shareOut(positions, batch);
         if (running != cleared.positionsHash) revert SettlementPositionsMismatch(running, cleared.positionsHash);
 
         _slots[slot].mintedWh = known.mintedWh + moreWh;
         emit CorrectionMinted(slot, moreWh);
-        _checkCapacitiesAndMint(slot, batch);
+        _moveCashAndMint(slot, batch);
     }
 
     /// @inheritdoc ISettlement
@@ -294,6 +283,26 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
 
     // --- Steps of settling a page ---
 
+    /// @dev Settle the next page of a report that was found to be the submitted one.
+    function _settlePage(Report calldata report, bytes calldata page, bytes32[] memory later) private {
+        uint64 slot = report.slot;
+        (Progress memory progress, SlotResult memory cleared) = _resume(slot, page);
+        uint256 offset = progress.dataHash == 0 ? SettlementPage.TOTALS_LENGTH : 0;
+        progress.dataHash = _provenHash(progress.dataHash, page, later, report.dataHash);
+
+        Batch memory batch = _newBatch(page.length - offset, report.accounts);
+        (batch.deliveredWh, batch.boughtWh) = (report.deliveredWh, cleared.boughtWh);
+        _readPage(page, offset, _terms(slot, progress.totals), progress, batch);
+        if (later.length == 0) {
+            _finish(report, progress, cleared, batch);
+        } else {
+            _slots[slot].state = SettlementState.SETTLING;
+            _progress[slot] = progress;
+        }
+        emit PageSettled(slot, progress.dataHash);
+        _moveCashAndMint(slot, batch);
+    }
+
     /// @dev Where the slot stands: a fresh start takes it over from the auction, which refuses what was refunded.
     function _resume(uint64 slot, bytes calldata page)
         private
@@ -326,56 +335,83 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
         if (running != announced) revert SettlementDataMismatch(running, announced);
     }
 
-    /// @dev Read all records of a page: flows, running sums and shares of the minted energy.
+    /// @dev Read all records of a page: flows, running sums, hash of the positions and shares of the minted energy.
     function _readPage(
-        uint64 slot,
         bytes calldata page,
         uint256 offset,
-        Progress memory progress,
-        uint256 deliveredWh,
-        uint256 boughtWh
-    ) private view returns (Batch memory batch) {
-        SettlementFlows.Terms memory terms = _terms(slot, progress.totals);
-        SettlementPage.Record memory record;
-        batch = _newBatch(page.length - offset);
-        batch.deliveredWh = deliveredWh;
-        batch.boughtWh = boughtWh;
-        while (offset < page.length) {
-            uint256 start = offset;
-            offset = page.read(offset, record);
-            if (record.account <= progress.lastAccount) revert SettlementMalformedPage(start);
-            progress.lastAccount = record.account;
-            _settleRecord(record, terms, progress, batch);
-        }
-        progress.accounts += batch.count;
-    }
-
-    /// @dev Add one account to the batch.
-    function _settleRecord(
-        SettlementPage.Record memory record,
         SettlementFlows.Terms memory terms,
         Progress memory progress,
         Batch memory batch
     ) private pure {
-        uint256 boughtBefore = progress.sums.boughtWh;
-        int256 micro = record.flowOf(terms, progress.sums);
-        uint256 share;
-        // Amounts are below 2^64 an account (see SettlementFlows), and a page has fewer than 2^32 accounts.
-        unchecked {
-            batch.retailerMicro -= micro;
-            if (record.flags & SettlementPage.HAS_POSITION != 0) {
-                progress.positionsHash = progress.positionsHash.hashPosition(record.account, record.position);
-                uint256 released = SettlementPage.releaseMicro(record.position);
-                batch.releasedMicro += released;
-                micro += int256(released);
-                uint256 boughtAfter = progress.sums.boughtWh;
-                if (boughtAfter != boughtBefore) {
-                    share = SettlementFlows.shareOf(batch.deliveredWh, boughtBefore, boughtAfter, batch.boughtWh);
+        bytes32 positionsHash = progress.positionsHash;
+        while (offset < page.length) {
+            uint256 record;
+            uint256 breachWh;
+            uint256 next;
+            // The load may reach beyond the page: nothing read is used before the check below. Offsets are of calldata, and
+            // the lengths those of `SettlementPage.read`, written out because this runs for every account of every slot.
+            assembly ("memory-safe") {
+                record := calldataload(add(page.offset, offset))
+                next := add(add(offset, 9), mul(18, and(shr(184, record), 1)))
+                if and(record, BREACHED) {
+                    breachWh := shr(224, calldataload(add(page.offset, next)))
+                    next := add(next, 4)
+                }
+                // batch.entries and batch.room are its first and eighth field, progress.lastAccount is the third
+                let refused := or(gt(next, page.length), and(record, UNKNOWN_FLAGS))
+                refused := or(refused, iszero(lt(mload(mload(batch)), mload(add(batch, 0xe0)))))
+                if or(refused, iszero(gt(shr(224, record), mload(add(progress, 0x40))))) { next := 0 }
+                mstore(add(progress, 0x40), shr(224, record))
+            }
+            if (next == 0) revert SettlementMalformedPage(offset);
+            offset = next;
+            int256 micro = record.flowOf(breachWh, terms, progress.sums);
+            positionsHash = _add(batch, record, micro, positionsHash, progress.sums.boughtWh);
+        }
+        progress.positionsHash = positionsHash;
+        batch.count = batch.entries.length;
+        progress.accounts += batch.count;
+    }
+
+    /// @dev Add what an account gets, its reading, its position and its share of the minted energy to the batch.
+    /// @param boughtWh Energy bought by all accounts so far, this one's included.
+    /// @return The running hash over the positions.
+    function _add(Batch memory batch, uint256 record, int256 micro, bytes32 positionsHash, uint256 boughtWh)
+        private
+        pure
+        returns (bytes32)
+    {
+        // Runs for every account of every slot, hence assembly. It touches the fields of `batch` at their places, and one
+        // more word of the two lists, in which `_newBatch` made room for every record. An amount of an account is below
+        // 2^60, an entry has 64 bits for it; the products of the share are below 2^128. Hashing uses scratch space.
+        assembly ("memory-safe") {
+            let fact := shl(128, signextend(3, shr(192, record)))
+            mstore(add(batch, 0x60), sub(mload(add(batch, 0x60)), micro)) // retailerMicro
+            if and(record, HAS_POSITION) {
+                let position := shr(32, shl(72, record))
+                mstore(0x00, positionsHash)
+                mstore(0x20, or(shl(224, shr(224, record)), position))
+                positionsHash := keccak256(0x00, 54)
+                let released := and(shr(40, record), 0xffffffffffffff)
+                if released {
+                    mstore(add(batch, 0x80), add(mload(add(batch, 0x80)), released)) // releasedMicro
+                    micro := add(micro, released)
+                }
+                let energy := signextend(3, shr(152, record))
+                if sgt(energy, 0) {
+                    let delivered := mload(add(batch, 0xa0))
+                    let whole := mload(add(batch, 0xc0)) // boughtWh of the slot
+                    let before := div(mul(delivered, sub(boughtWh, energy)), whole)
+                    fact := or(fact, sub(div(mul(delivered, boughtWh), whole), before))
                 }
             }
+            let entries := mload(batch)
+            let count := add(mload(entries), 1)
+            mstore(entries, count)
+            mstore(add(entries, shl(5, count)), or(shl(64, shr(224, record)), and(micro, 0xffffffffffffffff)))
+            mstore(add(mload(add(batch, 0x20)), shl(5, count)), fact)
         }
-        _note(batch, record.account, record.meteredWh, share);
-        _push(batch, record.account, micro);
+        return positionsHash;
     }
 
     /// @dev Prove the totals, pay charges, fee and rent, and close the slot.
@@ -384,24 +420,20 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
     {
         SettlementFlows.Sums memory sums = progress.sums;
         _requireEqual(progress.accounts, report.accounts);
-        _requireEqual(sums.deliveredWh, report.deliveredWh);
-        _requireEqual(sums.shortWh, progress.totals.shortWh);
-        _requireEqual(sums.longWh, progress.totals.longWh);
+        _requireEqual(_deliveredWh(sums), report.deliveredWh);
         _requireEqual(sums.givenWh, progress.totals.givenWh);
         _requireEqual(sums.takenWh, progress.totals.takenWh);
+        if (sums.netWh != progress.totals.netWh) revert SettlementTotalsMismatch(sums.netWh, progress.totals.netWh);
         if (progress.positionsHash != cleared.positionsHash) {
             revert SettlementPositionsMismatch(progress.positionsHash, cleared.positionsHash);
         }
-        Rules memory rules = rulesAt(report.slot);
-        uint256 netWh = uint256(sums.netWh < 0 ? -sums.netWh : sums.netWh);
-        if (netWh > rules.feederCapWh) revert SettlementAboveCap(netWh, rules.feederCapWh);
-        if (sums.deliveredWh > rules.deliveryCapWh) revert SettlementAboveCap(sums.deliveredWh, rules.deliveryCapWh);
+        _requireBelowCaps(report, sums.netWh);
 
-        _push(batch, DSO_ACCOUNT, int256(uint256(cleared.networkMicro)));
-        _push(batch, OPERATOR_ACCOUNT, int256(uint256(cleared.feeMicro)));
-        _push(batch, CONGESTION_RENT_ACCOUNT, int256(uint256(cleared.rentMicro)));
         batch.releasedMicro += uint256(cleared.networkMicro) + cleared.feeMicro + cleared.rentMicro;
-
+        _appendSystem(batch, DSO_ACCOUNT, int256(uint256(cleared.networkMicro)));
+        _appendSystem(batch, OPERATOR_ACCOUNT, int256(uint256(cleared.feeMicro)));
+        _appendSystem(batch, CONGESTION_RENT_ACCOUNT, int256(uint256(cleared.rentMicro)));
+        if (_slots[report.slot].state == SettlementState.SETTLING) delete _progress[report.slot];
         _slots[report.slot] = SlotSettlement({
             state: SettlementState.SETTLED,
             version: 1,
@@ -409,54 +441,86 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
             deliveredWh: report.deliveredWh,
             mintedWh: report.deliveredWh
         });
-        delete _progress[report.slot];
         emit Settled(
             report.slot, report.deliveredWh, report.deliveredWh, cleared.networkMicro, cleared.feeMicro, cleared.rentMicro
         );
     }
 
-    /// @dev Refuse readings beyond the connection, and mint the buyers' shares.
-    function _checkCapacitiesAndMint(uint64 slot, Batch memory batch) private {
-        bytes memory accounts = batch.accounts;
-        uint256[] memory facts = batch.facts;
-        uint256 count = batch.count;
-        assembly ("memory-safe") {
-            mstore(accounts, shl(2, count)) // shrinks it to what was written
-        }
-        uint256[] memory words = ledger.words(accounts);
-        uint256 minted;
-        // Indices stay below `count`, which is below the lengths of all three arrays.
-        unchecked {
-            for (uint256 index; index < count; ++index) {
-                uint256 fact = facts[index];
-                uint256 word = words[index];
-                int256 metered = int256(fact) >> 128;
-                uint256 capacityWh = (word >> AccountWord.CAPACITY_SHIFT) * CAPACITY_WH_PER_KW;
-                if (uint256(metered < 0 ? -metered : metered) > capacityWh) {
-                    revert SettlementAboveCapacity(_accountAt(accounts, index), metered, capacityWh);
-                }
-                uint256 share = uint128(fact);
-                if (share != 0) words[minted++] = (uint256(uint160(word)) << 32) | share;
-            }
-        }
-        if (minted == 0) return;
-        assembly ("memory-safe") {
-            mstore(words, minted) // shrinks it to the buyers
-        }
-        energyToken.mint(slot, words);
+    /// @dev Refuse what the feeder cannot carry and what nobody could have delivered.
+    function _requireBelowCaps(Report calldata report, int256 netWh) private view {
+        Rules memory rules = rulesAt(report.slot);
+        uint256 feederWh = uint256(netWh < 0 ? -netWh : netWh);
+        if (feederWh > rules.feederCapWh) revert SettlementAboveCap(feederWh, rules.feederCapWh);
+        if (report.deliveredWh > rules.deliveryCapWh) revert SettlementAboveCap(report.deliveredWh, rules.deliveryCapWh);
     }
 
-    /// @dev One movement for the page; the retailer and the escrow are the other side of all of it.
-    function _moveCash(Batch memory batch) private {
-        _push(batch, RETAILER_ACCOUNT, batch.retailerMicro);
-        _push(batch, ESCROW_ACCOUNT, -SafeCast.toInt256(batch.releasedMicro));
-        uint256[] memory entries = batch.entries;
-        uint256 count = batch.entryCount;
-        if (count == 0) return;
+    /// @dev One movement for the page, the retailer and the escrow being the other side of all of it; then refuse
+    /// readings beyond the connection, and mint the buyers' shares.
+    function _moveCashAndMint(uint64 slot, Batch memory batch) private {
+        _appendSystem(batch, RETAILER_ACCOUNT, batch.retailerMicro);
+        _appendSystem(batch, ESCROW_ACCOUNT, -SafeCast.toInt256(batch.releasedMicro));
+        uint256[] memory words = _settleInLedger(batch.entries);
+        uint256[] memory facts = batch.facts;
+        uint256 count = batch.count;
+        uint256 beyond;
+        uint256 minted;
+        // Runs for every account of every slot, hence assembly: indices stay below `count`, at most the length of both lists.
+        // A buyer with a share moves to the front of `facts`, which has been read up to there.
         assembly ("memory-safe") {
-            mstore(entries, count) // shrinks it to what was written
+            let end := shl(5, add(count, 1))
+            for { let at := 0x20 } lt(at, end) { at := add(at, 0x20) } {
+                let fact := mload(add(facts, at))
+                let word := mload(add(words, at))
+                let metered := sar(128, fact)
+                if slt(metered, 0) { metered := sub(0, metered) }
+                if gt(metered, mul(shr(248, word), CAPACITY_WH_PER_KW)) {
+                    beyond := at
+                    break
+                }
+                fact := and(fact, 0xffffffff)
+                if fact {
+                    minted := add(minted, 0x20)
+                    mstore(add(facts, minted), or(shl(32, and(word, ADDRESS_MASK)), fact))
+                }
+            }
+            minted := shr(5, minted)
         }
-        ledger.settle(entries);
+        if (beyond != 0) _refuseReading(batch, words, beyond / 32 - 1);
+        if (minted == 0) return;
+        assembly ("memory-safe") {
+            mstore(facts, minted) // shrinks it to the buyers
+        }
+        energyToken.mint(slot, facts);
+    }
+
+    /// @dev Revert because of the reading at `index`.
+    function _refuseReading(Batch memory batch, uint256[] memory words, uint256 index) private pure {
+        uint256 capacityWh = (words[index] >> AccountWord.CAPACITY_SHIFT) * CAPACITY_WH_PER_KW;
+        // the upper halves of the entry and of the fact
+        revert SettlementAboveCapacity(uint32(batch.entries[index] >> 64), int256(batch.facts[index]) >> 128, capacityWh);
+    }
+
+    /// @dev `ledger.settle(entries)` without copying the list there and back.
+    /// @param entries A list that `_newBatch` made.
+    /// @return words The ledger's words of the accounts, in the order of the entries.
+    function _settleInLedger(uint256[] memory entries) private returns (uint256[] memory words) {
+        address to = address(ledger);
+        bytes4 selector = ILedger.settle.selector;
+        bool done;
+        // Selector and offset of the list go into the two words before it, which belong to it. What comes back is copied
+        // behind everything allocated, from its second word on: length and words, an array as memory has it.
+        assembly ("memory-safe") {
+            mstore(sub(entries, 0x40), shr(224, selector))
+            mstore(sub(entries, 0x20), 0x20)
+            done := call(gas(), to, 0, sub(entries, 0x24), add(0x44, shl(5, mload(entries))), 0, 0)
+            words := mload(0x40)
+            if iszero(done) {
+                returndatacopy(words, 0, returndatasize())
+                revert(words, returndatasize())
+            }
+            returndatacopy(words, 0x20, sub(returndatasize(), 0x20))
+            mstore(0x40, add(words, and(add(returndatasize(), 0x1f), not(0x1f))))
+        }
     }
 
     // --- Steps of a correction ---
@@ -467,11 +531,12 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
         returns (Batch memory)
     {
         change.terms = _ownDeviationTerms(change.search.slot);
-        change.batch = _newBatch(corrections.length);
+        change.batch = _newBatch(corrections.length, type(uint32).max);
         uint256 offset;
         while (offset < corrections.length) {
             offset = _readCorrection(corrections, offset, proofs, change);
         }
+        change.batch.count = change.batch.entries.length;
         return change.batch;
     }
 
@@ -481,40 +546,36 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
         uint256 start,
         PageProof[] calldata proofs,
         Change memory change
-    ) private returns (uint256 next) {
-        SettlementPage.Record memory record;
-        next = corrections.read(start, record);
-        if (record.account <= change.lastAccount) revert SettlementMalformedPage(start);
-        change.lastAccount = record.account;
-        _requireSettled(record.account, keccak256(corrections[start:next]), proofs, change.search);
-        int256 micro = -record.flowOf(change.terms, change.oldSums);
+    ) private returns (uint256) {
+        (uint256 record, uint256 breachWh, uint256 next) = corrections.read(start);
+        if (record.accountOf() <= change.lastAccount) revert SettlementMalformedPage(start);
+        change.lastAccount = record.accountOf();
+        _requireSettled(record.accountOf(), record.hashRecord(breachWh), proofs, change.search);
+        int256 micro = -record.flowOf(breachWh, change.terms, change.oldSums);
 
-        next = _readNewReading(corrections, next, record);
-        _correctedRecords[change.search.slot][record.account] = _hashRecord(record);
-        micro += record.flowOf(change.terms, change.newSums);
-        change.batch.retailerMicro -= micro;
-        _note(change.batch, record.account, record.meteredWh, 0);
-        _push(change.batch, record.account, micro);
+        (record, breachWh, next) = _readNewReading(corrections, next, record);
+        _correctedRecords[change.search.slot][record.accountOf()] = record.hashRecord(breachWh);
+        micro += record.flowOf(breachWh, change.terms, change.newSums);
+        // of its position nothing is released again
+        _add(change.batch, record & ~HAS_POSITION, micro, 0, 0);
+        return next;
     }
 
-    /// @dev Replace reading and flags of `record` by the new ones that follow it, and return where they end.
-    function _readNewReading(bytes calldata corrections, uint256 offset, SettlementPage.Record memory record)
+    /// @dev The record with the new reading and flags that follow it in a correction, its breach, and where they end.
+    function _readNewReading(bytes calldata corrections, uint256 offset, uint256 record)
         private
         pure
-        returns (uint256 next)
+        returns (uint256 corrected, uint256 breachWh, uint256 next)
     {
-        if (offset + 5 > corrections.length) revert SettlementMalformedPage(offset);
-        uint256 flags = uint8(corrections[offset + 4]);
-        if (flags & ~(SettlementPage.ESTIMATED | SettlementPage.BREACHED) != 0) revert SettlementMalformedPage(offset);
-        record.meteredWh = int32(uint32(corrections.readUint32(offset)));
-        record.flags = (record.flags & SettlementPage.HAS_POSITION) | flags;
-        record.breachWh = 0;
+        uint256 flags = (corrections.readUint32(offset + 1) & 0xff) << SettlementPage.FLAGS_SHIFT; // behind the reading
         next = offset + 5;
-        if (flags & SettlementPage.BREACHED != 0) {
-            record.breachWh = corrections.readUint32(next);
+        if (flags & BREACHED != 0) {
+            breachWh = corrections.readUint32(next);
             next += SettlementPage.BREACH_LENGTH;
-            if (next > corrections.length) revert SettlementMalformedPage(offset);
         }
+        bool known = flags & ~(ESTIMATED | BREACHED) == 0;
+        if (!known || next > corrections.length) revert SettlementMalformedPage(offset);
+        corrected = record.withReading(corrections.readUint32(offset), flags);
     }
 
     /// @dev The old record must be the last correction's new one or, without one, in a page of version 1.
@@ -533,7 +594,6 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
         pure
         returns (bool)
     {
-        SettlementPage.Record memory record;
         for (; search.proof < proofs.length; ++search.proof) {
             PageProof calldata proof = proofs[search.proof];
             if (!search.open) {
@@ -542,77 +602,66 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
                 search.open = true;
             }
             while (search.offset < proof.page.length) {
-                uint256 start = search.offset;
-                search.offset = proof.page.read(start, record);
-                if (record.account == account) return keccak256(proof.page[start:search.offset]) == recordHash;
+                (uint256 record, uint256 breachWh, uint256 next) = proof.page.read(search.offset);
+                search.offset = next;
+                if (record.accountOf() == account) return record.hashRecord(breachWh) == recordHash;
             }
             search.open = false;
         }
         return false;
     }
 
-    /// @dev Hash of a record in the form that pages have it.
-    function _hashRecord(SettlementPage.Record memory record) private pure returns (bytes32) {
-        // casts cut to the widths that the fields were read with
-        bytes memory head =
-            abi.encodePacked(uint32(record.account), int32(record.meteredWh), uint8(record.flags));
-        bytes memory position =
-            record.flags & SettlementPage.HAS_POSITION != 0 ? abi.encodePacked(uint144(record.position)) : bytes("");
-        bytes memory breach =
-            record.flags & SettlementPage.BREACHED != 0 ? abi.encodePacked(uint32(record.breachWh)) : bytes("");
-        return keccak256(bytes.concat(head, position, breach));
-    }
-
     /// @dev Share the batch's energy out over the buyers among packed positions, and hash the positions.
     function _shareOut(bytes calldata positions, Batch memory batch) private pure returns (bytes32 running) {
         uint256 bought;
         for (uint256 offset; offset + POSITION_RECORD_LENGTH <= positions.length; offset += POSITION_RECORD_LENGTH) {
-            uint256 account = positions.readUint32(offset);
-            uint256 position = uint144(bytes18(positions[offset + 4:offset + POSITION_RECORD_LENGTH]));
-            running = running.hashPosition(account, position);
-            int256 energy = SettlementPage.energyWh(position);
-            uint256 before = bought;
+            uint256 packed = uint176(bytes22(positions[offset:offset + POSITION_RECORD_LENGTH]));
+            // account to the top, position to its place in a record's word
+            uint256 record = (packed >> 144 << 224) | HAS_POSITION | (uint256(uint144(packed)) << 40);
+            int256 energy = record.energyWh();
             if (energy > 0) bought += uint256(energy);
-            _note(batch, account, 0, SettlementFlows.shareOf(batch.deliveredWh, before, bought, batch.boughtWh));
+            // no cash moves: what was released once is taken off again
+            running = _add(batch, record, -int256(record.releaseMicro()), running, bought);
         }
+        (batch.retailerMicro, batch.releasedMicro) = (0, 0);
+        batch.count = batch.entries.length;
     }
 
     // --- Small steps ---
 
-    function _newBatch(uint256 recordBytes) private pure returns (Batch memory batch) {
+    /// @dev An empty batch with room for what `recordBytes` can hold, at most `accounts`, and for system accounts.
+    function _newBatch(uint256 recordBytes, uint256 accounts) private pure returns (Batch memory batch) {
         uint256 most = recordBytes / SettlementPage.HEAD_LENGTH;
-        batch.entries = new uint256[](most + 5);
-        batch.accounts = new bytes(4 * most);
+        if (most > accounts) most = accounts;
+        batch.room = most;
+        uint256[] memory entries = new uint256[](most + SYSTEM_ENTRIES + 2);
+        // Two words before the list are kept free for `_settleInLedger`; the list is empty and filled by `_append`.
+        assembly ("memory-safe") {
+            entries := add(entries, 0x40)
+            mstore(entries, 0)
+        }
+        batch.entries = entries;
         batch.facts = new uint256[](most);
     }
 
-    /// @dev Remember for the checks: the reading in the upper half of the fact, the minted share in the lower.
-    function _note(Batch memory batch, uint256 account, int256 meteredWh, uint256 shareWh) private pure {
-        uint256 index = batch.count;
-        batch.facts[index] = (uint256(meteredWh) << 128) | shareWh;
-        bytes memory accounts = batch.accounts;
-        // Four bytes are written at 4 * index, below the length that `_newBatch` gave; the 28 bytes after them are
-        // zero still, or lie in the padding or the fresh memory after the array, and are put back as they were.
+    /// @dev Append the entry of a system account, unless nothing moves.
+    function _appendSystem(Batch memory batch, uint256 account, int256 micro) private pure {
+        if (micro != 0) _append(batch.entries, account, SafeCast.toInt64(micro));
+    }
+
+    /// @dev Append a ledger entry. `micro` is within int64; an account's is below 2^60.
+    function _append(uint256[] memory entries, uint256 account, int256 micro) private pure {
+        uint256 entry = (account << 64) | uint64(uint256(micro));
+        // `_newBatch` made room for all accounts and SYSTEM_ENTRIES more.
         assembly ("memory-safe") {
-            let place := add(add(accounts, 0x20), shl(2, index))
-            mstore(place, or(shl(224, account), shr(32, shl(32, mload(place)))))
-        }
-        // The length of `facts` bounds it, checked above.
-        unchecked {
-            batch.count = index + 1;
+            let count := add(mload(entries), 1)
+            mstore(entries, count)
+            mstore(add(entries, shl(5, count)), entry)
         }
     }
 
-    /// @dev Append a ledger entry unless it moves nothing.
-    function _push(Batch memory batch, uint256 account, int256 micro) private pure {
-        if (micro == 0) return;
-        batch.entries[batch.entryCount++] = (account << 64) | uint64(SafeCast.toInt64(micro));
-    }
-
-    function _accountAt(bytes memory accounts, uint256 index) private pure returns (uint32 account) {
-        assembly ("memory-safe") {
-            account := shr(224, mload(add(add(accounts, 0x20), shl(2, index))))
-        }
+    function _deliveredWh(SettlementFlows.Sums memory sums) private pure returns (uint256) {
+        return sums.givenWh - sums.estimatedWh;
     }
 
     function _terms(uint64 slot, SettlementPage.Totals memory totals)
@@ -646,7 +695,7 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
     }
 
     function _requireEqual(uint256 total, uint256 announced) private pure {
-        if (total != announced) revert SettlementTotalsMismatch(total, announced);
+        if (total != announced) revert SettlementTotalsMismatch(SafeCast.toInt256(total), SafeCast.toInt256(announced));
     }
 
     function _requireOver(uint64 slot) private view {

@@ -155,7 +155,8 @@ interface ILedger {
     /// what a debit exceeds that by is charged to the retailer instead, who may go below zero without limit. Other
     /// system accounts must cover their debits.
     /// @dev Role MARKET. `Moved` shows the deltas that took effect, the retailer's included.
-    function settle(uint256[] calldata entries) external;
+    /// @return words The word of each entry's account before the movement, as `AccountWord` reads it.
+    function settle(uint256[] calldata entries) external returns (uint256[] memory words);
 
     // -------------------------------------------------------------------------------------------------------- pause
 

@@ -11,9 +11,9 @@ import {PageProof, Report, Rules, SettlementState, SlotSettlement} from "../type
 ///   account u32 | metered i32 | flags u8 | position (energy i32, locked u56, release u56) | breachWh u32
 /// flags: bit 0 has a position, bit 1 estimated, bit 2 breach of the envelope; what a flag does not announce is absent.
 /// The first page starts with the totals of the slot in Wh, proven when the last page is in:
-///   shortWh u64 | longWh u64 | givenWh u64 | takenWh u64
-/// short and long are the sums of imbalances of either sign; given and taken what sellers delivered of what they sold
-/// and buyers withdrew of what they bought, estimates included.
+///   netWh i64 | givenWh u64 | takenWh u64
+/// net is the metered energy of all accounts (withdrawn positive); given and taken are what sellers delivered of what
+/// they sold and buyers withdrew of what they bought, estimates included.
 /// A correction has records of the same form without totals, each followed by the new metered i32, flags u8 (bits 1
 /// and 2 only) and, if bit 2 is set, breachWh u32.
 interface ISettlement {
@@ -22,8 +22,10 @@ interface ISettlement {
         uint64 indexed slot, uint32 indexed version, bytes32 readingsRoot, bytes32 dataHash, uint32 accounts, uint64 deliveredWh
     );
 
-    /// @notice A page was settled; with the pages and the tariffs every flow can be recomputed.
-    event PageSettled(uint64 indexed slot, uint32 indexed version, bytes page);
+    /// @notice A page was settled. The page is in the call's data and is proven by the hash: with the pages and the
+    /// tariffs every flow can be recomputed.
+    /// @param dataHash Running hash over the pages up to this one.
+    event PageSettled(uint64 indexed slot, bytes32 dataHash);
 
     /// @notice All pages of a slot are settled; amounts in micro-credits.
     event Settled(
@@ -81,7 +83,7 @@ interface ISettlement {
     error SettlementPositionsMismatch(bytes32 positionsHash, bytes32 cleared);
 
     /// @notice The totals of the pages are not those announced.
-    error SettlementTotalsMismatch(uint256 total, uint256 announced);
+    error SettlementTotalsMismatch(int256 total, int256 announced);
 
     /// @notice A reading is more than the connection can carry.
     error SettlementAboveCapacity(uint32 account, int256 meteredWh, uint256 capacityWh);
@@ -110,6 +112,9 @@ interface ISettlement {
     /// @param page The page.
     /// @param later Hashes of the pages that are still to come, in order; they prove the page before it moves anything.
     function settlePage(Report calldata report, bytes calldata page, bytes32[] calldata later) external;
+
+    /// @notice Accept the report of version 1 and settle it, for a slot of one page: `submitReport` and `settlePage`.
+    function settleAtOnce(Report calldata report, bytes[] calldata signatures, bytes calldata page) external;
 
     /// @notice Settle a submitted correction: each account pays or receives the difference.
     /// @param report The correcting report, whose data is the single page `corrections`.

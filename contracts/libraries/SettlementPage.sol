@@ -3,35 +3,27 @@ pragma solidity 0.8.37;
 
 import {ISettlement} from "../interfaces/ISettlement.sol";
 
+// Flags of a record, at their place in its word.
+uint256 constant HAS_POSITION = 0x01_0000000000000000000000000000000000000000000000;
+uint256 constant ESTIMATED = 0x02_0000000000000000000000000000000000000000000000;
+uint256 constant BREACHED = 0x04_0000000000000000000000000000000000000000000000;
+uint256 constant UNKNOWN_FLAGS = 0xf8_0000000000000000000000000000000000000000000000;
+
 /// @title Reads the packed records of settlement pages; their form is described in {ISettlement}.
+/// @dev A record travels inside the contract as the word that it begins with, 27 bytes and five of zeros:
+///   account u32 | metered i32 | flags u8 | position (energy i32, locked u56, release u56) or zeros | zeros
 library SettlementPage {
-    uint256 internal constant TOTALS_LENGTH = 32;
+    uint256 internal constant TOTALS_LENGTH = 24;
     uint256 internal constant HEAD_LENGTH = 9;
     uint256 internal constant POSITION_LENGTH = 18;
     uint256 internal constant BREACH_LENGTH = 4;
 
-    uint256 internal constant HAS_POSITION = 1;
-    uint256 internal constant ESTIMATED = 2;
-    uint256 internal constant BREACHED = 4;
-
-    /// @notice One account in one slot.
-    /// @param account Ledger account.
-    /// @param meteredWh Net energy withdrawn, in Wh; negative is injected.
-    /// @param flags HAS_POSITION, ESTIMATED, BREACHED.
-    /// @param position The packed position, 18 bytes: energy i32, locked u56, release u56; 0 if there is none.
-    /// @param breachWh Energy outside the signed envelope.
-    struct Record {
-        uint256 account;
-        int256 meteredWh;
-        uint256 flags;
-        uint256 position;
-        uint256 breachWh;
-    }
+    uint256 internal constant FLAGS_SHIFT = 184;
+    uint256 internal constant POSITION_SHIFT = 40;
 
     /// @notice Totals of a slot, in Wh, as the first page announces them.
     struct Totals {
-        uint256 shortWh;
-        uint256 longWh;
+        int256 netWh;
         uint256 givenWh;
         uint256 takenWh;
     }
@@ -39,42 +31,38 @@ library SettlementPage {
     /// @notice Read the totals at the start of the first page.
     function readTotals(bytes calldata page) internal pure returns (Totals memory totals) {
         if (page.length < TOTALS_LENGTH) revert ISettlement.SettlementMalformedPage(0);
-        uint256 word = uint256(bytes32(page[:TOTALS_LENGTH]));
-        totals.shortWh = word >> 192;
-        totals.longWh = (word >> 128) & type(uint64).max;
-        totals.givenWh = (word >> 64) & type(uint64).max;
-        totals.takenWh = word & type(uint64).max;
+        uint256 word = uint192(bytes24(page[:TOTALS_LENGTH]));
+        // casts cut exactly the fields
+        totals.netWh = int64(uint64(word >> 128));
+        totals.givenWh = uint64(word >> 64);
+        totals.takenWh = uint64(word);
     }
 
-    /// @notice Read the record at `offset` into `record` and return where it ends.
-    /// @dev Reverts if the record does not end inside `page`.
-    function read(bytes calldata page, uint256 offset, Record memory record) internal pure returns (uint256 next) {
-        uint256 word;
-        // Loads may reach beyond the page: the length is checked below before anything that was read is used.
+    /// @notice Read the record at `offset`.
+    /// @return record Its word.
+    /// @return breachWh Energy outside the signed envelope, in Wh.
+    /// @return next Where it ends, which is inside the page.
+    function read(bytes calldata page, uint256 offset)
+        internal
+        pure
+        returns (uint256 record, uint256 breachWh, uint256 next)
+    {
+        // The load may reach beyond the page: the length is checked below before anything that was read is used.
         assembly ("memory-safe") {
-            word := calldataload(add(page.offset, offset))
+            record := calldataload(add(page.offset, offset))
         }
-        uint256 flags = uint8(word >> 184);
-        uint256 position;
-        // Offsets are below 2^64: `offset` starts inside the calldata and grows by at most 31 a record.
+        // `offset` is inside the calldata and a record adds at most 31.
         unchecked {
             next = offset + HEAD_LENGTH;
-            if (flags & HAS_POSITION != 0) {
-                position = uint144(word >> 40);
-                next += POSITION_LENGTH;
-            }
-            if (flags & BREACHED != 0) {
-                record.breachWh = readUint32(page, next);
+            if (record & HAS_POSITION != 0) next += POSITION_LENGTH;
+            if (record & BREACHED != 0) {
+                breachWh = readUint32(page, next);
                 next += BREACH_LENGTH;
-            } else {
-                record.breachWh = 0;
             }
         }
-        if (next > page.length || flags > 7) revert ISettlement.SettlementMalformedPage(offset);
-        record.account = word >> 224;
-        record.meteredWh = int32(uint32(word >> 192));
-        record.flags = flags;
-        record.position = position;
+        if (next > page.length || record & UNKNOWN_FLAGS != 0) revert ISettlement.SettlementMalformedPage(offset);
+        uint256 unused = record & HAS_POSITION != 0 ? POSITION_SHIFT : FLAGS_SHIFT;
+        record = record >> unused << unused;
     }
 
     /// @notice Read four bytes; what lies beyond the page reads as zeros or as what follows, for the caller to refuse.
@@ -84,27 +72,43 @@ library SettlementPage {
         }
     }
 
-    /// @notice Energy of a packed position, in Wh; bought is positive.
-    function energyWh(uint256 position) internal pure returns (int256) {
-        return int32(uint32(position >> 112));
+    /// @notice The record with another reading and other flags, its position unchanged.
+    /// @param flags Flags at their place in the word.
+    function withReading(uint256 record, uint256 meteredWh_, uint256 flags) internal pure returns (uint256) {
+        uint256 position = (record << 72) >> (72 + POSITION_SHIFT) << POSITION_SHIFT;
+        return (accountOf(record) << 224) | (meteredWh_ << 192) | (record & HAS_POSITION) | flags | position;
+    }
+
+    function accountOf(uint256 record) internal pure returns (uint256) {
+        return record >> 224;
+    }
+
+    /// @notice Net energy withdrawn, in Wh; negative is injected.
+    function meteredWh(uint256 record) internal pure returns (int256) {
+        return int32(uint32(record >> 192)); // cuts exactly the field
+    }
+
+    /// @notice Energy of the position, in Wh; bought is positive.
+    function energyWh(uint256 record) internal pure returns (int256) {
+        return int32(uint32(record >> 152)); // cuts exactly the field
     }
 
     /// @notice What is refunded if the slot lapses: what a buyer paid, or a seller's collateral.
-    function lockedMicro(uint256 position) internal pure returns (uint256) {
-        return uint56(position >> 56);
+    function lockedMicro(uint256 record) internal pure returns (uint256) {
+        return uint56(record >> 96); // cuts exactly the field
     }
 
     /// @notice What is credited at settlement: nothing to a buyer, revenue and collateral to a seller.
-    function releaseMicro(uint256 position) internal pure returns (uint256) {
-        return uint56(position);
+    function releaseMicro(uint256 record) internal pure returns (uint256) {
+        return uint56(record >> POSITION_SHIFT); // cuts exactly the field
     }
 
     /// @notice Extend the running hash over position records: keccak256(running || account u32 || position, 18 bytes).
-    function hashPosition(bytes32 running, uint256 account, uint256 position) internal pure returns (bytes32 next) {
+    function hashPosition(bytes32 running, uint256 record) internal pure returns (bytes32 next) {
         // Scratch space only: 32 bytes of hash and 22 of record.
         assembly ("memory-safe") {
             mstore(0x00, running)
-            mstore(0x20, or(shl(224, account), shl(80, position)))
+            mstore(0x20, or(shl(224, shr(224, record)), shr(32, shl(72, record))))
             next := keccak256(0x00, 54)
         }
     }
@@ -116,5 +120,14 @@ library SettlementPage {
             mstore(0x20, pageHash)
             next := keccak256(0x00, 64)
         }
+    }
+
+    /// @notice Hash of a record as it stands in a page.
+    function hashRecord(uint256 record, uint256 breachWh) internal pure returns (bytes32) {
+        // casts cut to the widths that the fields were read with
+        bytes memory head = record & HAS_POSITION == 0
+            ? abi.encodePacked(uint72(record >> FLAGS_SHIFT))
+            : abi.encodePacked(uint216(record >> POSITION_SHIFT));
+        return keccak256(record & BREACHED == 0 ? head : abi.encodePacked(head, uint32(breachWh)));
     }
 }

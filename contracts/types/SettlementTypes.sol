@@ -21,7 +21,7 @@ struct Report {
 /// OWN_DEVIATION: shortage at the retail tariff, surplus at the feed-in tariff, each account by itself.
 /// MATCHED_SIDES: only the smaller of delivered and taken traded energy counts as traded, shared pro rata; what is not
 /// matched is unwound at the price it traded at, then every account's rest is priced as in OWN_DEVIATION.
-/// ONE_PRICE: shortage and surplus at one price: retail if the slot as a whole is short, else feed-in.
+/// ONE_PRICE: shortage and surplus at one price: retail if all accounts together withdrew, else feed-in.
 enum ImbalanceRule {
     OWN_DEVIATION,
     MATCHED_SIDES,

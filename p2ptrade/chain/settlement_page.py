@@ -5,7 +5,7 @@ A page is a row of records with strictly rising accounts, all integers big-endia
     account u32 | metered i32 | flags u8 | position (energy i32, locked u56, release u56) | breach u32
 
 flags: bit 0 has a position, bit 1 estimated, bit 2 breach; what is not announced is absent. The first page starts with
-the totals of the slot: short, long, given, taken, u64 each. A correction has the old record, then the new metered i32,
+the totals of the slot: net i64, given u64, taken u64. A correction has the old record, then the new metered i32,
 flags u8 and, if bit 2 is set, breach u32.
 """
 
@@ -27,7 +27,7 @@ RECORDS_PER_PAGE: Final = 800
 NO_HASH: Final = bytes(32)
 _HEAD: Final = struct.Struct(">IiB")
 _NEW: Final = struct.Struct(">iB")
-_TOTALS: Final = struct.Struct(">QQQQ")
+_TOTALS: Final = struct.Struct(">qQQ")
 _U32: Final = struct.Struct(">I")
 _POSITION_BYTES: Final = 18
 _AMOUNT_BYTES: Final = 7
@@ -70,7 +70,7 @@ def running_hash(hashes: Sequence[bytes]) -> bytes:
 def pack_slot(accounts: Sequence[MeteredAccount], records_per_page: int = RECORDS_PER_PAGE) -> PackedSlot:
     """Return the pages of a slot; `accounts` rise strictly. A slot without accounts has one page of totals."""
     totals = SlotTotals.of(accounts)
-    head = _TOTALS.pack(totals.short_wh, totals.long_wh, totals.given_wh, totals.taken_wh)
+    head = _TOTALS.pack(totals.net_wh, totals.given_wh, totals.taken_wh)
     records = [pack_record(account) for account in accounts]
     pages = [b"".join(records[at : at + records_per_page]) for at in range(0, len(records), records_per_page)]
     return PackedSlot((head + (pages[0] if pages else b""), *pages[1:]))
@@ -83,11 +83,11 @@ def unpack_slot(pages: Sequence[bytes]) -> tuple[MeteredAccount, ...]:
         InputError: a page ends inside a record, or the totals are not those of the records.
     """
     if not pages or len(pages[0]) < _TOTALS.size:
-        raise InputError("the first page of a settlement starts with 32 bytes of totals")
+        raise InputError("the first page of a settlement starts with 24 bytes of totals")
     body = pages[0][_TOTALS.size :], *pages[1:]
     accounts = tuple(account for page in body for account in _records(page))
     totals = SlotTotals.of(accounts)
-    if _TOTALS.unpack_from(pages[0]) != (totals.short_wh, totals.long_wh, totals.given_wh, totals.taken_wh):
+    if _TOTALS.unpack_from(pages[0]) != (totals.net_wh, totals.given_wh, totals.taken_wh):
         raise InputError("the totals at the start of the first page are not those of its records")
     return accounts
 

@@ -50,10 +50,13 @@ class MeteredAccount:
 
 @dataclass(frozen=True, slots=True)
 class SlotTotals:
-    """Sums over the accounts of a slot, in Wh; `delivered` is `given` without what was only estimated."""
+    """Sums over the accounts of a slot, in Wh.
 
-    short_wh: EnergyWh
-    long_wh: EnergyWh
+    `net` is metered energy (withdrawn positive), `given` what sellers delivered of what they sold, `taken` what buyers
+    withdrew of what they bought, and `delivered` is `given` without what was only estimated.
+    """
+
+    net_wh: EnergyWh
     given_wh: EnergyWh
     taken_wh: EnergyWh
     delivered_wh: EnergyWh
@@ -61,17 +64,15 @@ class SlotTotals:
     @classmethod
     def of(cls, accounts: Iterable[MeteredAccount]) -> Self:
         """Return the totals of a slot."""
-        short = long = given = taken = delivered = 0
+        net = given = taken = delivered = 0
         for account in accounts:
-            imbalance = account.imbalance_wh
-            short += max(imbalance, 0)
-            long += max(-imbalance, 0)
+            net += account.metered_wh
             taken += account.taken_wh
             own_given = account.given_wh
             given += own_given
             if not account.estimated:
                 delivered += own_given
-        return cls(EnergyWh(short), EnergyWh(long), EnergyWh(given), EnergyWh(taken), EnergyWh(delivered))
+        return cls(EnergyWh(net), EnergyWh(given), EnergyWh(taken), EnergyWh(delivered))
 
     @property
     def matched_wh(self) -> EnergyWh:

@@ -43,7 +43,7 @@ class ImbalanceRule(IntEnum):
     OWN_DEVIATION: shortage at the retail tariff, surplus at the feed-in tariff, each account by itself.
     MATCHED_SIDES: of the traded energy only the smaller of what sellers delivered and buyers took counts as traded,
     shared pro rata; the rest of each position is unwound at the price it traded at.
-    ONE_PRICE: shortage and surplus at one price: retail if the slot as a whole is short, else feed-in.
+    ONE_PRICE: shortage and surplus at one price: retail if all accounts together withdrew, else feed-in.
     """
 
     OWN_DEVIATION = 0
@@ -193,7 +193,7 @@ def prices_of_imbalance(totals: SlotTotals, prices: RetailPrices, rule: Imbalanc
     """Return the prices of shortage and surplus in a slot, in the places of retail and feed-in."""
     if rule is not ImbalanceRule.ONE_PRICE:
         return prices
-    one = prices.retail if totals.short_wh > totals.long_wh else prices.feed_in
+    one = prices.retail if totals.net_wh > 0 else prices.feed_in
     return RetailPrices(one, one)
 
 

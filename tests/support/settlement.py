@@ -89,6 +89,12 @@ class SettlementStage:
             for number, page in enumerate(packed.pages)
         ]
 
+    def settle_at_once(self, report: ReportMessage, packed: PackedSlot) -> Receipt:
+        """Report and settle a slot of one page in one transaction."""
+        (page,) = packed.pages
+        signatures = self.signatures(report)
+        return self.settlement.send("settleAtOnce", report.values(), signatures, page, sender=self.platform.admin)
+
     def settle_slot(
         self, slot: int, accounts: list[MeteredAccount], cleared: ClearedSlot, *, records_per_page: int = 800
     ) -> list[Receipt]:
@@ -97,6 +103,8 @@ class SettlementStage:
         self.after(slot)
         packed = pack_slot(accounts, records_per_page)
         report = self.report(slot, accounts, packed)
+        if len(packed.pages) == 1:
+            return [self.settle_at_once(report, packed)]
         self.submit(report)
         return self.settle(report, packed)
 
@@ -127,11 +135,15 @@ def deploy_settlement(platform: Platform, rules: SettlementRules = RULES) -> Set
     platform.set_function_roles(token, {"MARKET": ("mint",)})
     platform.grant("MARKET", settlement)
     platform.grant("SCORER", reputation)
-    oracles = tuple(sorted((chain.key(f"oracle {number}") for number in range(ORACLES)), key=lambda k: int(k.address, 16)))
+    oracles = tuple(
+        sorted((chain.key(f"oracle {number}") for number in range(ORACLES)), key=lambda k: int(k.address, 16))
+    )
     for oracle in oracles:
         platform.grant("ORACLE", oracle.address)
-    publish_flat_tariff(platform, day + 2)
-    platform.admit("bank", capacity_kw=1, cash_micro=10**14)
+    if platform.tariffs.call("lastDay") == 0:
+        publish_flat_tariff(platform, day + 2)
+    if platform.ledger.call("accountOf", chain.address("bank")) == 0:
+        platform.admit("bank", capacity_kw=1, cash_micro=10**14)
     return SettlementStage(platform, auction, settlement, token, reputation, oracles, rules)
 
 
