@@ -47,7 +47,7 @@ class FeederState:
 
 @dataclass(frozen=True, slots=True)
 class SlotRecord:
-    """One slot of the day; `prices` has one entry a zone and is empty where the slot lapsed."""
+    """One slot of the day; `prices` has one entry a zone and is empty where nothing was cleared."""
 
     slot: SlotNumber
     retail_micro_per_kwh: PriceMicroPerKwh
@@ -70,8 +70,8 @@ class SlotRecord:
 
     @property
     def lapsed(self) -> bool:
-        """Return whether no certificate was accepted in time."""
-        return not self.prices
+        """Return whether orders were sealed and no certificate was accepted in time."""
+        return self.sealed > 0 and not self.prices
 
     @property
     def traded_wh(self) -> int:

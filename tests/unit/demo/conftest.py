@@ -51,7 +51,7 @@ def day() -> Day:
         *tariffs,
         prices=(),
         orders=(),
-        sealed=0,
+        sealed=1,
         void=0,
         rounds=0,
         gas=10_001,

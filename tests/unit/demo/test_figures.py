@@ -28,7 +28,7 @@ def test_every_figure_is_the_one_computed_by_hand(day: Day) -> None:
     assert figures["dso_interventions"] == 1
     assert figures["slots_lapsed"] == 1
     assert figures["transactions"] == 44
-    assert figures["gas_per_order"] == 31_001 // 2
+    assert figures["gas_per_order"] == 31_001 // 3
     assert (figures["min_voltage_pu"], figures["max_voltage_pu"]) == (0.97, 1.02)
 
 

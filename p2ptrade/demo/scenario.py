@@ -1,0 +1,91 @@
+"""What a demo is asked to show, and when it happens: the day, its slots, and the instants of the clock around them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from p2ptrade.domain.slot import DEFAULT_WINDOWS, Windows, end_of, slot_at, start_of
+from p2ptrade.domain.units import EpochSeconds, SlotNumber
+from p2ptrade.errors import InputError
+from p2ptrade.grid.profiles import HomeProfiles
+
+NETWORK: Final = "simbench-lv-rural3"
+SLOTS_PER_DAY: Final = 96
+_DAY_S: Final = 86_400
+# The sample weeks begin on a Saturday: the day shown is their Tuesday, a working day with one before it.
+_DAYS_INTO_WEEK: Final = 3
+# Time for the market to be deployed and its participants admitted, before the tariffs of the eve are due.
+_SETUP_S: Final = 2 * 3600
+_EARLY_S: Final = 15 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """The options of a demo; `homes` None is every home of the network.
+
+    Raises:
+        InputError: more slots than a day has, or none.
+    """
+
+    slots: int = SLOTS_PER_DAY
+    homes: int | None = None
+    week: str = "summer"
+    seed: int = 1
+    out: Path = Path("demo-report")
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.slots <= SLOTS_PER_DAY:
+            raise InputError(f"a demo runs 1 to {SLOTS_PER_DAY} slots of one day, not {self.slots}")
+        if self.homes is not None and self.homes < 2:
+            raise InputError(f"trading takes at least 2 homes, not {self.homes}")
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"the seed must be from 0 to {2**32 - 1}, not {self.seed}")
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The instants of a demo, in chain time; fewer slots than a day's are those around noon (UTC)."""
+
+    first: SlotNumber
+    slots: int
+    windows: Windows = DEFAULT_WINDOWS
+
+    @classmethod
+    def of(cls, scenario: Scenario, profiles: HomeProfiles) -> "Timeline":
+        """Return the timeline of a scenario.
+
+        Raises:
+            InputError: there is no such week, or it is too short, or the network has fewer homes.
+        """
+        week = profiles.week(scenario.week)
+        if week.slots < (_DAYS_INTO_WEEK + 1) * SLOTS_PER_DAY:
+            raise InputError(f"the week {scenario.week!r} is too short: a demo shows its day {_DAYS_INTO_WEEK + 1}")
+        if scenario.homes is not None and scenario.homes > len(profiles.homes):
+            raise InputError(f"{profiles.network} has {len(profiles.homes)} homes, not {scenario.homes}")
+        day = slot_at(week.start_s) + _DAYS_INTO_WEEK * SLOTS_PER_DAY
+        return cls(SlotNumber(day + (SLOTS_PER_DAY - scenario.slots) // 2), scenario.slots)
+
+    @property
+    def traded(self) -> list[SlotNumber]:
+        """Return the slots of the demo."""
+        return [SlotNumber(self.first + number) for number in range(self.slots)]
+
+    @property
+    def eve(self) -> int:
+        """Return the UTC day before the first slot's: the first day with a published tariff."""
+        return start_of(self.first) // _DAY_S - 1
+
+    @property
+    def chain_start_s(self) -> EpochSeconds:
+        """Return the time of the first block: early enough to set up before the tariff of the eve is due."""
+        return EpochSeconds(self.eve * _DAY_S - _SETUP_S - 3600)
+
+    @property
+    def daemons_start_s(self) -> EpochSeconds:
+        """Return when the daemons start: a little before the first slot's limits are due."""
+        return EpochSeconds(self.windows.limits_due(self.first) - _EARLY_S)
+
+    @property
+    def end_s(self) -> EpochSeconds:
+        """Return the end of delivery of the last slot."""
+        return end_of(SlotNumber(self.first + self.slots - 1))
