@@ -1,0 +1,346 @@
+"""The gateway's cycle: nothing is lost and nothing doubled, whatever is away and wherever it is killed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from p2ptrade.chain.keys import SigningKey
+from p2ptrade.chain.signatures import recover
+from p2ptrade.chain.typed_data import reading_domain
+from p2ptrade.domain.battery import NO_BATTERY, Battery
+from p2ptrade.domain.home import HomeEnergies
+from p2ptrade.domain.reading import Quality, SignedReading, is_unbroken, slot_energy_wh
+from p2ptrade.domain.slot import start_of
+from p2ptrade.domain.units import AccountId, EnergyWh, SlotNumber
+from p2ptrade.errors import PeerUnreachableError
+from p2ptrade.gateway.gaps import Gap, find_gaps
+from p2ptrade.gateway.metrics import GatewayMetrics
+from p2ptrade.gateway.ports import Ack, Connected, EnvelopeBounds, SlotOutcome
+from p2ptrade.gateway.service import Gateway, message_of
+from p2ptrade.gateway.uplink import Uplink
+from p2ptrade.grid.envelopes import Envelope, envelope_proofs, envelope_root
+from p2ptrade.metering.meter import Meter, MeterUnreachableError, RegisterSample
+from p2ptrade.metering.modelled_home import ModelledHome, fresh_state
+from p2ptrade.store import Database
+from p2ptrade.store.gateway import GatewayTable
+
+FIRST = SlotNumber(2_000_000)
+ALICE, BOB = AccountId(16), AccountId(17)
+BATTERY = Battery(EnergyWh(4_000), EnergyWh(800))
+DOMAIN = reading_domain(1337, "0x00000000000000000000000000000000000000AA")
+KEY = SigningKey.from_secret(b"\x01" * 32)
+
+
+def energies(slot: SlotNumber) -> HomeEnergies:
+    """Return energies that differ from slot to slot, with surplus in some and deficit in others."""
+    phase = slot % 7
+    return HomeEnergies(EnergyWh(300 + 10 * phase), EnergyWh(150 * phase), EnergyWh(5 * phase), EnergyWh(phase))
+
+
+class Killed(BaseException):
+    """What a kill looks like from inside: nothing catches it."""
+
+
+@dataclass
+class FakeChain:
+    time_s: int
+    outcomes: dict[SlotNumber, SlotOutcome] = field(default_factory=dict)
+
+    def now_s(self) -> int:
+        return self.time_s
+
+    def outcome(self, slot: SlotNumber) -> SlotOutcome | None:
+        return self.outcomes.get(slot)
+
+
+@dataclass
+class FakeOracle:
+    """An oracle that keeps what it acknowledged; it can be away, or lose its answer after it has stored."""
+
+    url: str
+    stored: dict[tuple[int, int], SignedReading] = field(default_factory=dict)
+    away: bool = False
+    loses_answers: int = 0
+    refuses: set[tuple[int, int]] = field(default_factory=set)
+
+    def send(self, readings: Sequence[SignedReading]) -> Sequence[Ack]:
+        if self.away:
+            raise PeerUnreachableError("away")
+        acks = []
+        for signed in readings:
+            key = (signed.reading.account, signed.reading.sequence)
+            if key in self.refuses:
+                acks.append(Ack(signed.reading.account, signed.reading.sequence, "not plausible"))
+                continue
+            assert self.stored.setdefault(key, signed) == signed, "the same number came with another content"
+            acks.append(Ack(signed.reading.account, signed.reading.sequence))
+        if self.loses_answers:
+            self.loses_answers -= 1
+            raise PeerUnreachableError("the answer was lost")
+        return acks
+
+    def of(self, account: AccountId) -> list[SignedReading]:
+        return [self.stored[key] for key in sorted(self.stored) if key[0] == account]
+
+
+@dataclass
+class Envelopes:
+    """The grid operator's service."""
+
+    by_slot: Mapping[SlotNumber, Sequence[EnvelopeBounds]]
+    away: bool = False
+
+    def envelopes(self, slot: SlotNumber) -> Sequence[EnvelopeBounds]:
+        if self.away:
+            raise PeerUnreachableError("away")
+        return self.by_slot.get(slot, ())
+
+
+class SilentBetween:
+    """A meter that loses all samples of a span of time."""
+
+    def __init__(self, meter: Meter, first_s: int, last_s: int) -> None:
+        self._meter, self._first_s, self._last_s = meter, first_s, last_s
+
+    def read(self, after_s: int, until_s: int) -> Sequence[RegisterSample]:
+        samples = self._meter.read(after_s, until_s)
+        return [each for each in samples if not self._first_s <= each.meter_time_s <= self._last_s]
+
+
+class Broken:
+    """A meter that does not answer."""
+
+    def read(self, after_s: int, until_s: int) -> Sequence[RegisterSample]:
+        raise MeterUnreachableError("no answer on the bus")
+
+
+@dataclass
+class World:
+    folder: Path
+    chain: FakeChain = field(default_factory=lambda: FakeChain(start_of(FIRST) + 5))
+    oracles: list[FakeOracle] = field(default_factory=lambda: [FakeOracle("http://a"), FakeOracle("http://b")])
+    envelopes: Envelopes | None = None
+    broken: set[AccountId] = field(default_factory=set)
+    silence: tuple[int, int] | None = None
+    battery: Battery = BATTERY
+
+    def gateway(self, die_at: str | None = None) -> Gateway:
+        """Start a gateway on what the disk holds."""
+        table = GatewayTable(Database.open(self.folder / "gateway.sqlite"))
+        saved, metrics = table.homes(), GatewayMetrics()
+
+        def checkpoint(place: str) -> None:
+            if place == die_at:
+                raise Killed
+
+        connected = []
+        for account in (ALICE, BOB):
+            start = saved.get(account) or fresh_state(SlotNumber(FIRST - 1))
+            home = ModelledHome(self.battery, energies, start)
+            meter: Meter = Broken() if account in self.broken else home
+            if self.silence is not None and account == ALICE:
+                meter = SilentBetween(home, *self.silence)
+            connected.append(Connected(account, bytes([account]) * 32, 30, meter, home, home))
+        return Gateway(
+            chain=self.chain,
+            envelopes=self.envelopes,
+            uplinks=[Uplink(oracle, table, metrics, checkpoint) for oracle in self.oracles],
+            store=table,
+            signer=KEY,
+            domain=DOMAIN,
+            connected=connected,
+            metrics=metrics,
+            checkpoint=checkpoint,
+        )
+
+    def at_end_of(self, slot: int) -> None:
+        self.chain.time_s = start_of(SlotNumber(slot + 1)) + 3
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def run(world: World, gateway: Gateway, slots: int) -> None:
+    """Let `slots` slots pass, with steps inside each."""
+    gateway.step()
+    for number in range(slots):
+        world.at_end_of(FIRST + number)
+        gateway.step()
+
+
+def last_energy_wh(readings: list[SignedReading]) -> int:
+    return slot_energy_wh(readings[-2].reading, readings[-1].reading)
+
+
+def test_every_oracle_gets_every_reading_signed_and_chained(world: World) -> None:
+    run(world, world.gateway(), 5)
+
+    for oracle in world.oracles:
+        readings = oracle.of(ALICE)
+        assert [signed.reading.slot for signed in readings] == list(range(FIRST - 1, FIRST + 5))
+        assert is_unbroken(readings)
+        assert all(signed.reading.quality is Quality.MEASURED for signed in readings)
+        for signed in readings:
+            assert message_of(signed.reading).digest(DOMAIN) == signed.digest
+            assert recover(signed.digest, signed.signature) == KEY.address
+
+
+def test_registers_add_up_to_what_the_home_used(world: World) -> None:
+    world.battery = NO_BATTERY
+
+    run(world, world.gateway(), 30)
+
+    readings = [signed.reading for signed in world.oracles[0].of(BOB)]
+    metered = [slot_energy_wh(earlier, later) for earlier, later in pairwise(readings)]
+    assert metered == [energies(SlotNumber(FIRST + number)).net_wh for number in range(30)]
+
+
+@pytest.mark.parametrize("place", ["gateway.signed", "gateway.kept", "gateway.acknowledged"])
+@pytest.mark.parametrize("slot", [0, 2])
+def test_a_kill_anywhere_loses_and_doubles_nothing(tmp_path: Path, place: str, slot: int) -> None:
+    undisturbed, killed = World(tmp_path / "one"), World(tmp_path / "two")
+    for each in (undisturbed, killed):
+        each.chain.outcomes = {SlotNumber(FIRST + 1): SlotOutcome({ALICE: EnergyWh(-400)}, bytes(32))}
+    run(undisturbed, undisturbed.gateway(), 6)
+
+    gateway = killed.gateway()
+    run(killed, gateway, slot)
+    killed.at_end_of(FIRST + slot)
+    with pytest.raises(Killed):
+        killed.gateway(die_at=place).step()
+    gateway = killed.gateway()
+    for number in range(slot, 6):
+        killed.at_end_of(FIRST + number)
+        gateway.step()
+
+    for one, other in zip(undisturbed.oracles, killed.oracles, strict=True):
+        assert one.stored == other.stored
+
+
+def test_an_oracle_that_was_away_for_three_days_gets_everything(world: World) -> None:
+    world.oracles[1].away = True
+    gateway = world.gateway()
+    run(world, gateway, 3 * 96)
+    assert world.oracles[1].stored == {}
+
+    world.oracles[1].away = False
+    for _ in range(40):
+        gateway.step()
+
+    assert world.oracles[1].stored == world.oracles[0].stored
+    assert len(world.oracles[1].of(ALICE)) == 3 * 96 + 1
+
+
+def test_a_gateway_that_was_off_for_three_days_delivers_everything(world: World) -> None:
+    run(world, world.gateway(), 2)
+    world.at_end_of(FIRST + 3 * 96)
+
+    gateway = world.gateway()
+    for _ in range(4):
+        gateway.step()
+
+    readings = world.oracles[0].of(ALICE)
+    assert [signed.reading.slot for signed in readings] == list(range(FIRST - 1, FIRST + 3 * 96 + 1))
+    assert is_unbroken(readings)
+
+
+def test_a_lost_answer_leads_to_a_repetition_and_not_to_a_second_reading(world: World) -> None:
+    world.oracles[0].loses_answers = 2
+    gateway = world.gateway()
+    run(world, gateway, 3)
+    for _ in range(5):
+        gateway.step()
+
+    assert world.oracles[0].stored == world.oracles[1].stored
+
+
+def test_a_refused_reading_is_noted_and_does_not_stop_the_others(world: World) -> None:
+    world.oracles[0].refuses = {(ALICE, 2)}
+    run(world, world.gateway(), 3)
+
+    table = GatewayTable(Database.open(world.folder / "gateway.sqlite"))
+    assert [(each.oracle, each.account, each.sequence) for each in table.refusals()] == [("http://a", ALICE, 2)]
+    assert len(world.oracles[0].of(ALICE)) == 3
+    assert len(world.oracles[1].of(ALICE)) == 4
+
+
+def test_a_dead_meter_does_not_stop_the_others(world: World) -> None:
+    world.broken = {ALICE}
+
+    run(world, world.gateway(), 4)
+
+    assert world.oracles[0].of(ALICE) == []
+    assert len(world.oracles[0].of(BOB)) == 5
+
+
+def test_a_gap_is_filled_when_the_meter_is_back_and_adds_up(world: World) -> None:
+    world.silence = (start_of(SlotNumber(FIRST + 2)), start_of(SlotNumber(FIRST + 4)))
+    gateway = world.gateway()
+    run(world, gateway, 4)
+    assert len(world.oracles[0].of(ALICE)) == 2
+
+    world.at_end_of(FIRST + 4)
+    gateway.step()
+
+    readings = world.oracles[0].of(ALICE)
+    assert [signed.reading.slot for signed in readings] == list(range(FIRST - 1, FIRST + 5))
+    assert [signed.reading.quality for signed in readings[2:]] == [Quality.INTERPOLATED] * 3 + [Quality.MEASURED]
+    assert readings[-1].reading.registers == world.oracles[0].of(BOB)[-1].reading.registers
+    assert find_gaps(readings) == [Gap(ALICE, SlotNumber(FIRST + 1), SlotNumber(FIRST + 3), Quality.INTERPOLATED)]
+
+
+def test_the_battery_works_towards_the_position(world: World) -> None:
+    world.chain.outcomes = {SlotNumber(FIRST + 6): SlotOutcome({ALICE: EnergyWh(-100)}, bytes(32))}
+
+    run(world, world.gateway(), 7)
+
+    # slot FIRST + 6 has a small surplus or deficit that the battery turns into the 100 Wh sold; Bob sold nothing
+    alice, bob = world.oracles[0].of(ALICE), world.oracles[0].of(BOB)
+    assert last_energy_wh(alice) == -100
+    assert last_energy_wh(bob) != -100
+
+
+def test_an_envelope_is_kept_if_its_proof_leads_to_the_signed_root(world: World) -> None:
+    slot = SlotNumber(FIRST + 5)
+    envelopes = [Envelope(ALICE, EnergyWh(0), EnergyWh(0)), Envelope(BOB, EnergyWh(1), EnergyWh(2))]
+    proofs = envelope_proofs(slot, envelopes)
+    world.chain.outcomes = {
+        slot: SlotOutcome({ALICE: EnergyWh(-300), BOB: EnergyWh(-300)}, envelope_root(slot, envelopes))
+    }
+    world.envelopes = Envelopes(
+        {
+            slot: [
+                EnvelopeBounds(ALICE, EnergyWh(0), EnergyWh(0), proofs[ALICE]),
+                EnvelopeBounds(BOB, EnergyWh(0), EnergyWh(0), proofs[BOB]),
+            ]
+        }
+    )
+
+    run(world, world.gateway(), 6)
+
+    alice, bob = world.oracles[0].of(ALICE), world.oracles[0].of(BOB)
+    assert last_energy_wh(alice) == 0
+    assert last_energy_wh(bob) == -300
+
+
+def test_envelopes_that_could_not_be_had_are_asked_for_again_within_the_slot(world: World) -> None:
+    slot = SlotNumber(FIRST + 5)
+    envelopes = [Envelope(ALICE, EnergyWh(0), EnergyWh(0))]
+    bounds = [EnvelopeBounds(ALICE, EnergyWh(0), EnergyWh(0), envelope_proofs(slot, envelopes)[ALICE])]
+    world.chain.outcomes = {slot: SlotOutcome({ALICE: EnergyWh(-300)}, envelope_root(slot, envelopes))}
+    service = world.envelopes = Envelopes({slot: bounds}, away=True)
+    gateway = world.gateway()
+    run(world, gateway, 5)
+
+    service.away = False
+    gateway.step()
+    world.at_end_of(slot)
+    gateway.step()
+
+    alice = world.oracles[0].of(ALICE)
+    assert last_energy_wh(alice) == 0
