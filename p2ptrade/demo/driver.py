@@ -4,7 +4,7 @@ The driver does none of the work. It advances the clock and looks, through the s
 daemons have done theirs: seals before the gate, the commitment, the clearing, the settlement of the slot that ended.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,10 +13,12 @@ import httpx
 from p2ptrade.chain.contracts.settlement import SettlementState
 from p2ptrade.chain.deployed import Market
 from p2ptrade.demo.clock import WarpedClock
+from p2ptrade.demo.day import FeederState
+from p2ptrade.demo.feeder import feeder_state, metered_of
 from p2ptrade.demo.processes import Daemon, Fleet, TimedOutError, wait_for
 from p2ptrade.demo.world import World
 from p2ptrade.domain.slot import end_of
-from p2ptrade.domain.units import SlotNumber
+from p2ptrade.domain.units import AccountId, SlotNumber
 from p2ptrade.errors import ChainError
 from p2ptrade.transport.clients import RelayClient
 from p2ptrade.transport.schemas.market import SlotState
@@ -30,10 +32,11 @@ SLOTS_BEHIND: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class SlotNews:
-    """What a slot came to, for the progress bar: the relay's last word on it, and whether it settled."""
+    """What just happened: the relay's last word on one slot, and what the feeder went through in a settled one."""
 
-    state: SlotState | None
+    cleared: SlotState | None
     settled: SlotNumber | None
+    feeder: FeederState | None
 
 
 Report = Callable[[SlotNews], None]
@@ -41,13 +44,15 @@ Report = Callable[[SlotNews], None]
 
 @dataclass
 class Driver:
-    """One run through the slots of a world; `rounds` collects how often each slot was cleared."""
+    """One run through the slots of a world; what it sees on the way is kept by slot."""
 
     world: World
     market: Market
     fleet: Fleet
     clock: WarpedClock
     relay: RelayClient
+    homes: Mapping[AccountId, int]
+    feeder: dict[SlotNumber, FeederState] = field(default_factory=dict)
     rounds: dict[SlotNumber, int] = field(default_factory=dict)
     sealed: dict[SlotNumber, int] = field(default_factory=dict)
 
@@ -67,7 +72,7 @@ class Driver:
             if state is not None:
                 state = self._await_clearing(slot)
                 self.rounds[slot], self.sealed[slot] = state.rounds, state.seals
-            report(SlotNews(state, settled))
+            report(SlotNews(state, settled, None if settled is None else self.feeder[settled]))
 
     def start_daemons(self) -> None:
         """Start every daemon of the market and wait until all are ready."""
@@ -123,6 +128,7 @@ class Driver:
     def _await_settlement(self, slot: SlotNumber) -> SlotNumber:
         settlement = self.market.settlement
         self._wait(f"the settlement of slot {slot}", lambda: settlement.state(slot) is SettlementState.SETTLED)
+        self.feeder[slot] = feeder_state(self.world, slot, metered_of(self.market, slot), self.homes)
         return slot
 
     def _await_steps(self, name: str, port: int) -> None:

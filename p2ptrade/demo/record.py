@@ -3,25 +3,21 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-import numpy as np
-
 from p2ptrade.audit.books import Books
 from p2ptrade.audit.recompute import PublishedClearing, PublishedSettlement, sums_of
 from p2ptrade.chain.deployed import Market
-from p2ptrade.demo.day import Day, FeederState, HomeSlot, SlotRecord
+from p2ptrade.demo.day import Day, HomeSlot, SlotRecord
 from p2ptrade.demo.driver import Driver
 from p2ptrade.demo.world import World
 from p2ptrade.domain.order import VoidReason
 from p2ptrade.domain.slot import start_of
-from p2ptrade.domain.units import PPM, SLOT_SECONDS, AccountId, AmountMicro, EnergyWh, PriceMicroPerKwh, SlotNumber
-from p2ptrade.grid import check_injections
+from p2ptrade.domain.units import AccountId, AmountMicro, EnergyWh, PriceMicroPerKwh, SlotNumber
 
 # What a slot costs on the chain, from the seal to the settlement; publications of limits and tariffs are not per order.
 _SLOT_EVENTS: Final = {
     "DoubleAuction": ("Committed", "Sealed", "Opened", "Cleared"),
     "Settlement": ("ReportSubmitted", "PageSettled"),
 }
-_SECONDS_PER_HOUR: Final = 3600
 
 
 def record_day(
@@ -82,7 +78,7 @@ def _slot(
         rounds=driver.rounds.get(slot, 0),
         transactions=cost[0],
         gas=cost[1],
-        feeder=_feeder(world, column, metered, homes),
+        feeder=driver.feeder[slot],
         homes={
             account: HomeSlot(
                 position_wh=positions.get(account, 0),
@@ -94,17 +90,6 @@ def _slot(
             for account, number in homes.items()
         },
     )
-
-
-def _feeder(world: World, column: int, metered: Mapping[AccountId, int], homes: Mapping[AccountId, int]) -> FeederState:
-    """Return the feeder's state under the metered energies; homes that take no part follow their profiles."""
-    week = world.profiles.week(world.scenario.week)
-    injected_wh = (week.pv_wh[:, column] - week.consumption_wh[:, column]).astype(np.float64)
-    for account, number in homes.items():
-        injected_wh[number] = -metered[account]
-    verdict = check_injections(world.network, injected_wh * _SECONDS_PER_HOUR / SLOT_SECONDS)
-    loading_ppm = round(verdict.highest_loading.value * PPM)
-    return FeederState(verdict.lowest_voltage.value, verdict.highest_voltage.value, loading_ppm)
 
 
 def _costs(market: Market, slots: Iterable[SlotNumber]) -> dict[SlotNumber, tuple[int, int]]:
