@@ -5,8 +5,8 @@ lines of which several are full. What is timed is `clear`, from the columns of a
 the linear program only loading and solving it. Each answer is checked against the other, so a fast wrong one cannot
 pass.
 
-HiGHS is measured twice: as it comes, and with the fastest of a few settings (they leave out its presolve, which these
-programs defeat). Beyond 10,000 orders the presolve takes minutes, so there only the fast settings run.
+HiGHS is measured twice: as it comes, and with the fastest of a few settings (they leave out its presolve, which
+these programs defeat). Beyond 10,000 orders the presolve takes minutes, so there only the fast settings run.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

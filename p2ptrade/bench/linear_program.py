@@ -1,7 +1,7 @@
 """The clearing of a book as a linear program for HiGHS: the yardstick of the benchmark and the judge in the tests.
 
-Maximise the worth of accepted bids less that of accepted offers, each step within its energy, each zone in balance with
-its lines, each line within its limits. Energies in Wh, effective prices in micro per kWh, as floats here.
+Maximise the worth of accepted bids less that of accepted offers, each step within its energy, each zone in balance
+with its lines, each line within its limits. Energies in Wh, effective prices in micro per kWh, as floats here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,8 +21,8 @@ Floats = NDArray[np.float64]
 def welfare_program(books: Sequence[Book], *, price_weight: int = 1, volume_weight: int = 0) -> Any:
     """Return the program of one or more books, each a block of its own: a column per step, then one per line.
 
-    A Wh of a bid is worth `price_weight` times its effective price plus `volume_weight`, so that where trades without
-    any gain are possible the volume can be made the most or the least.
+    A Wh of a bid is worth `price_weight` times its effective price plus `volume_weight`, so that where trades
+    without any gain are possible the volume can be made the most or the least.
     """
     blocks = [_Block(book, price_weight, volume_weight) for book in books]
     first_rows = np.cumsum([0, *(len(book.tree) for book in books)])
@@ -46,7 +46,8 @@ def column_count(book: Book) -> int:
 
 
 def solve(program: Any, options: Mapping[str, str] | None = None) -> Floats:
-    """Return the values of all columns at an optimum, on one thread; a vertex unless `options` of HiGHS say otherwise.
+    """Return the values of all columns at an optimum, on one thread; a vertex unless `options` of HiGHS say
+    otherwise.
 
     Raises:
         P2PTradeError: the solver ends without an optimum.

@@ -39,6 +39,15 @@ def clear_command(
     _print(document, "Clearing, off the chain", columns, as_json=as_json)
 
 
+@bench_app.command("shading")
+def shading_command(as_json: JsonOption = False) -> None:
+    """Measure what shading gains at the uniform price, and what trade reduction would keep (a quarter of a minute)."""
+    from p2ptrade.bench.shading import bench_shading
+
+    document = bench_shading()
+    _print(document, "Shading", tuple(document["rows"][0]), as_json=as_json)
+
+
 def _print(document: Mapping[str, Any], title: str, columns: Sequence[str], *, as_json: bool) -> None:
     """Print a document of `rows` and `targets`, as JSON or as tables."""
     if as_json:
