@@ -157,7 +157,15 @@ class World:
                 "dso_url": self.url(self.ports.dso),
                 "interval_s": POLL_S,
             },
-            "dso": {"key": role("dso"), "state": "dso", "port": self.ports.dso, "interval_s": POLL_S, **sample},
+            "dso": {
+                "key": role("dso"),
+                "state": "dso",
+                "port": self.ports.dso,
+                "network": NETWORK,
+                "week": self.scenario.week,
+                "meter_salt": METER_SALT.encode().hex(),
+                "interval_s": POLL_S,
+            },
             "gateway": {
                 "key": {"dev_account": GATEWAY_ACCOUNT},
                 "state": "gateway",

@@ -97,7 +97,7 @@ def pay_in(market: Market, holder: Outbox, account: AccountId, amount_micro: Amo
         RefusedError: the holder has fewer credits.
     """
     held = market.credits.balance(holder.sender)
-    approval, payment = f"approve/{name}", f"pay-in/{name}"
+    approval, payment = f"approve/{account}/{name}", f"pay-in/{account}/{name}"
     if holder.find(payment) is None and held < amount_micro:
         raise RefusedError(
             f"{holder.sender} holds {held} micro-credits, {amount_micro} are needed: record a deposit first"
