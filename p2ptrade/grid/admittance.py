@@ -64,13 +64,16 @@ def build_model(network: Network) -> Model:
     no_load[inner] = -factors.solve((admittance[inner][:, source] @ source_voltage).astype(np.complex128))
     both_ends = any(_charging(branch, 1).any() for branch in network.branches)
     ends = _branch_currents(network, count, base_v, both_ends)
+    branch_map, no_load_branch = ends @ voltage_map, ends @ no_load
+    if not both_ends:
+        _make_exact(network, count, loaded, branch_map, no_load_branch)
     return Model(
         loaded=loaded,
         share=share,
         voltage_map=voltage_map,
         no_load_voltage=no_load,
-        branch_map=ends @ voltage_map,
-        no_load_branch=ends @ no_load,
+        branch_map=branch_map,
+        no_load_branch=no_load_branch,
         source_map=admittance[source] @ voltage_map,
         no_load_source=admittance[source] @ no_load,
         source_voltage=source_voltage,
@@ -151,6 +154,44 @@ def _branch_currents(network: Network, count: int, base_v: float, both_ends: boo
     shape = (branches * count * (2 if both_ends else 1), len(network.nodes) * count)
     entries = (np.concatenate(values) * base_v, (np.concatenate(rows), np.concatenate(columns)))
     return coo_matrix(entries, shape=shape).tocsc()
+
+
+def _make_exact(
+    network: Network, count: int, loaded: NDArray[np.int64], branch_map: Matrix, no_load_branch: Matrix
+) -> None:
+    """Replace what the factorisation found for branches without a shunt below them by what it must be.
+
+    Their current is the sum of the currents of the loads below, of the same phase, so that rows of branches in series
+    are equal to the last bit.
+    """
+    base_v = network.phase_voltage_v
+    below = np.zeros((len(network.branches), len(loaded)), dtype=np.bool_)
+    for column, terminal in enumerate(loaded):
+        node = int(terminal) // count
+        while (towards := network.parent_branch[node]) >= 0:
+            below[towards, column] = True
+            node = network.parent_node[node]
+    tainted = _above_shunts(network)
+    for number, branch in enumerate(network.branches):
+        if number in tainted:
+            continue
+        no_load_branch[number * count : (number + 1) * count] = 0.0
+        sign = -1.0 if network.parent_branch[branch.to_node] == number else 1.0
+        for phase in range(count):
+            branch_map[number * count + phase] = np.where(below[number] & (loaded % count == phase), sign / base_v, 0.0)
+
+
+def _above_shunts(network: Network) -> set[int]:
+    """Return the branches that carry the current of some shunt."""
+    found: set[int] = set()
+    for branch in network.branches:
+        if any((branch.g1_s, branch.b1_s, branch.g0_s, branch.b0_s)):
+            for end in (branch.from_node, branch.to_node):
+                node = end
+                while (towards := network.parent_branch[node]) >= 0:
+                    found.add(towards)
+                    node = network.parent_node[node]
+    return found
 
 
 def _loaded_terminals(network: Network, count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -152,7 +152,7 @@ def test_single_precision_is_good_enough_for_screening() -> None:
     power = np.random.default_rng(8).uniform(-3000, 2000, (20, 55))
 
     exact = fixed_point(network).solve(power)
-    quick = FixedPointPowerFlow(network, dtype=np.complex64).solve(power)
+    quick = FixedPointPowerFlow(network, dtype=np.float32).solve(power)
 
     assert quick.converged.all()
     assert np.abs(exact.voltage_pu - quick.voltage_pu).max() < 1e-5
