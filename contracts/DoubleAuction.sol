@@ -64,6 +64,11 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
     uint256 private constant CLASS_MAX = 7;
     uint256 private constant CLASS_BITS = 32;
 
+    /// @dev Why an order is void, beside the reasons that `BookPasses` finds.
+    uint256 private constant BAD_SIGNATURE = 1;
+    uint256 private constant UNOPENED = 5;
+    uint256 private constant SUPERSEDED = 7;
+
     ILedger private immutable LEDGER;
     IGridLimits private immutable GRID_LIMITS;
     IRelayStake private immutable RELAY_STAKE;
@@ -158,8 +163,8 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
         uint256 needed = BookReader.HEAD_BYTES + BookReader.bodyBytes(kind);
         if (record.length != needed) revert TruncatedBook(record.length, needed);
         uint32 account = uint32(bytes4(record[1:BookReader.HEAD_BYTES]));
-        uint256 space = OrderHash.workspace(slot, DOMAIN);
-        bytes32 digest = OrderHash.digest(space, account, OrderHash.termsHash(space, kind, record[5:]));
+        bytes32 terms = OrderHash.termsHash(kind, record[BookReader.HEAD_BYTES:]);
+        bytes32 digest = OrderHash.orderDigest(DOMAIN, slot, account, terms);
         _isOpened[digest] = true;
         emit Opened(slot, digest, record);
     }
@@ -167,27 +172,25 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
     // ---------------------------------------------------------------------------------------------------------- clearing
 
     /// @inheritdoc IDoubleAuction
-    function clear(Submission calldata submission) external returns (SlotResult memory cleared) {
+    function clear(Submission calldata submission) external returns (SlotResult memory) {
+        BookPasses.Pass memory pass = BookPasses.place(submission.slot, DOMAIN);
         _requireClearing(submission.slot);
-        bytes32 bookHash = keccak256(abi.encode(bytes32(0), keccak256(submission.book)));
-        bytes32 gridHash = _checkedGrid(submission);
-        _requireVerdict(submission, bookHash, gridHash);
-
         (uint256[] memory rows, bytes memory accounts) = BookReader.read(submission.book, 0);
         uint256[] memory words = LedgerCalls.words(LEDGER, accounts);
-        (Certificate.Zone[] memory zones, Work memory work) = _begin(submission, rows.length);
-        (work.bookHash, work.gridHash) = (bookHash, gridHash);
+        (Certificate.Zone[] memory zones, Work memory work) = _begin(pass, submission, rows.length);
+        _requireVerdict(submission, work);
 
         _judge(work, rows, words);
         _requireSealed(work);
         Certificate.judge(zones);
         Certificate.share(zones);
-        BookPasses.fill(work.pass, rows, words);
+        BookPasses.fill(rows, words);
 
-        cleared = _result(work);
+        SlotResult memory cleared = _result(work);
         _record(submission.slot, cleared);
         _emitCleared(submission, work, cleared);
         _move(work);
+        return cleared;
     }
 
     /// @inheritdoc IDoubleAuction
@@ -299,7 +302,7 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
 
     /// @inheritdoc IDoubleAuction
     function digestOf(uint64 slot, uint32 account, bytes32 termsHash) external view returns (bytes32) {
-        return OrderHash.digest(OrderHash.workspace(slot, DOMAIN), account, termsHash);
+        return OrderHash.orderDigest(DOMAIN, slot, account, termsHash);
     }
 
     /// @inheritdoc IDoubleAuction
@@ -329,29 +332,30 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
     }
 
     /// @dev Refuse a result that the DSO did not sign.
-    function _requireVerdict(Submission calldata submission, bytes32 bookHash, bytes32 gridHash) private view {
+    function _requireVerdict(Submission calldata submission, Work memory work) private view {
         bytes32 digest = OrderHash.verdictDigest(
-            DOMAIN, submission.slot, bookHash, submission.prices, gridHash, submission.envelopeRoot
+            DOMAIN, submission.slot, work.bookHash, submission.prices, work.gridHash, submission.envelopeRoot
         );
         address signer = Signatures.recover(digest, submission.verdict);
         if (signer == address(0) || signer != _dso) revert NotTheDsosVerdict(signer, _dso);
     }
 
     /// @dev Return the zones at their prices and the working state of a page of `count` records.
-    function _begin(Submission calldata submission, uint256 count)
+    function _begin(BookPasses.Pass memory pass, Submission calldata submission, uint256 count)
         private
         view
         returns (Certificate.Zone[] memory zones, Work memory work)
     {
+        work.gridHash = _checkedGrid(submission);
+        work.bookHash = keccak256(abi.encode(bytes32(0), keccak256(submission.book)));
         zones = _zones(submission.gridData, submission.prices);
-        BookPasses.Pass memory pass = work.pass;
+        work.pass = pass;
         work.slot = submission.slot;
         (work.networkCharge, work.fee) = GridData.charges(submission.gridData);
-        pass.chargeHalf = int256(2 * (work.networkCharge + work.fee));
+        pass.chargeHalf = 2 * (work.networkCharge + work.fee);
         pass.allowed = ((uint256(1) << zones.length) - 1) & ~GridData.excluded(submission.gridData);
         pass.zones = Certificate.pointers(zones);
         (pass.bonds, pass.collateralPrices) = (BONDS, COLLATERAL_PRICES);
-        pass.space = OrderHash.workspace(submission.slot, DOMAIN);
         pass.count = count;
         work.entries = pass.entriesEnd = LedgerCalls.take(count * SEAL_BYTES);
         pass.arrivals = LedgerCalls.take(count * SEAL_BYTES);
@@ -386,13 +390,13 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
     /// @dev Judge all records: opened orders in `BookPasses`, the others one by one here.
     function _judge(Work memory work, uint256[] memory rows, uint256[] memory words) private view {
         uint256 index = 0;
-        while ((index = BookPasses.judge(work.pass, rows, words, index)) < rows.length) {
+        while ((index = BookPasses.judge(rows, words, index)) < rows.length) {
             uint256 row = rows[index];
             uint256 reason;
             if (row.kindOf() & BookReader.SUPERSEDED_BIT == 0) {
                 reason = _judgeUnopened(work, row, words[index]);
             } else {
-                reason = BookPasses.SUPERSEDED;
+                reason = SUPERSEDED;
                 bytes32 digest = bytes32(BookReader.load(row.bodyOf()));
                 // The reader saw to it that an own seal of the account comes next.
                 if (row.kindOf() & BookReader.OWN_BIT == 0) _pushEntry(work.pass, row, digest);
@@ -407,24 +411,18 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
     /// @dev Take the bond of an order that was sealed and not opened, unless a relayed one is not its owner's: a relay could
     /// otherwise burn bonds with seals of its own making.
     function _judgeUnopened(Work memory work, uint256 row, uint256 word) private view returns (uint256) {
-        bytes32 body = bytes32(BookReader.load(row.bodyOf()));
+        uint256 body = row.bodyOf();
+        bytes32 digest = bytes32(BookReader.load(body));
         if (row.kindOf() & BookReader.OWN_BIT != 0) {
-            _pushOwnSeal(work.pass, row, body);
-            _forfeit(work, row.accountOf(), body, word);
-            return BookPasses.UNOPENED;
+            _pushOwnSeal(work.pass, row, digest);
+        } else {
+            digest = OrderHash.orderDigest(DOMAIN, work.slot, uint32(row.accountOf()), digest);
+            _pushEntry(work.pass, row, digest);
+            address signer = Signatures.recover(digest, BookReader.signatureAt(body + 32));
+            if (signer == address(0) || signer != word.owner()) return BAD_SIGNATURE;
         }
-        bytes32 digest = OrderHash.digest(work.pass.space, row.accountOf(), body);
-        _pushEntry(work.pass, row, digest);
-        uint256 signature = row.bodyOf() + 32;
-        address signer = Signatures.recover(
-            digest,
-            bytes32(BookReader.load(signature)),
-            bytes32(BookReader.load(signature + 32)),
-            work.pass.space + OrderHash.SCRATCH
-        );
-        if (signer == address(0) || signer != word.owner()) return BookPasses.BAD_SIGNATURE;
         _forfeit(work, row.accountOf(), digest, word);
-        return BookPasses.UNOPENED;
+        return UNOPENED;
     }
 
     /// @dev Take a bond, as far as there is cash; not before owners had their time to open.
@@ -457,7 +455,7 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
 
         found = 0;
         for (uint256 index = 0; index < work.pass.ownSeals; ++index) {
-            found = OrderHash.chain(work.pass.space, found, work.pass.arrivals + index * SEAL_BYTES);
+            found = _chained(found, work.pass.arrivals + index * SEAL_BYTES);
         }
         needed = _ownChainOf[work.slot];
         if (found != needed) revert WrongOwnSeals(work.slot, needed, found);
@@ -540,6 +538,18 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
             mstore(end, or(shl(224, account), shl(216, reason)))
         }
         pass.voidsEnd = end + VOID_BYTES;
+    }
+
+    /// @dev Extend the chain over own seals by one that lies in memory as (account u32 || digest 32).
+    function _chained(bytes32 running, uint256 entry) private pure returns (bytes32 next) {
+        // 68 bytes behind the free pointer, which need not outlive this.
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, running)
+            mstore(add(free, 0x20), mload(entry))
+            mstore(add(free, 0x24), mload(add(entry, 4)))
+            next := keccak256(free, 0x44)
+        }
     }
 
     /// @dev Extend the running hash by the upper 22 bytes of a word.

@@ -1,292 +1,346 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Certificate} from "./Certificate.sol";
 import {OrderHash} from "./OrderHash.sol";
 
 /// @title The two passes over a book
 /// @notice `judge` authenticates opened orders, leaves out those that are void, and tallies the others at their zone's price. `fill`
-/// finds out what each trades, and lists its position and what moves on the ledger. Both are loops of several hundred
-/// turns, and the only place where the price of a mile of gas is paid per order, so they are written in assembly.
-/// @dev What holds throughout. A `Pass` is laid out as declared, 32 bytes a field; its pointers lead to memory that
-/// `DoubleAuction` took for as many records as there are rows, so that no append leaves it. Rows come from
-/// `BookReader.read`, so every record lies inside the calldata and has at most 7 steps. Energies and prices are read from
-/// 32 bits each, charges below 2^34, so that no sum or product of one order exceeds 2^103, and none of a book 2^160.
+/// finds out what each trades, and lists its position and what moves on the ledger. What they cost is paid once per order,
+/// so they are written in assembly.
+/// @dev What holds throughout. The working state lies at a fixed place that `place` reserved, so that its addresses are
+/// constants; its pointers lead to memory taken for as many records as there are rows, so that no append leaves it. Rows
+/// come from `BookReader.read`: every record lies inside the calldata and has at most 7 steps. Energies and prices are read
+/// from 32 bits each and charges are below 2^35, so that no sum or product over one order exceeds 2^104, and none over a
+/// book 2^160: nothing overflows.
 library BookPasses {
-    /// @notice The working state of a pass.
-    /// @dev The assembly below refers to the fields by their offsets, which are given here.
+    /// @notice The working state that Solidity sees too.
     struct Pass {
-        uint256 space; // 0x000 hashing workspace, see OrderHash
-        uint256 entriesEnd; // 0x020 where the next relayed seal goes
-        uint256 arrivals; // 0x040 where own seals go, 36 bytes each, in order of arrival
-        uint256 ownSeals; // 0x060 how many there are
-        uint256 voidsEnd; // 0x080 where the next void order goes
-        uint256 zones; // 0x0a0 first of the pointers to zones
-        uint256 allowed; // 0x0c0 bit z: zone z exists and is not left out
-        uint256 bonds; // 0x0e0 eight numbers of 32 bits
-        uint256 collateralPrices; // 0x100 eight numbers of 32 bits
-        int256 chargeHalf; // 0x120 charge in half micro-credits per kWh
-        uint256 movesEnd; // 0x140 where the next movement goes
-        uint256 positionsEnd; // 0x160 where the next position goes
-        bytes32 positionsHash; // 0x180
-        uint256 buyersPay; // 0x1a0 micro-credits
-        uint256 sellersGet; // 0x1c0 micro-credits
-        uint256 collateral; // 0x1e0 micro-credits
-        uint256 boughtWh; // 0x200
-        uint256 count; // 0x220 number of records
+        uint256 entriesEnd; // where the next relayed seal goes
+        uint256 arrivals; // where own seals go, 36 bytes each, in order of arrival
+        uint256 ownSeals; // how many there are
+        uint256 voidsEnd; // where the next void order goes
+        uint256 zones; // first of the pointers to zones
+        uint256 allowed; // bit z: zone z exists and is not left out
+        uint256 bonds; // eight numbers of 32 bits
+        uint256 collateralPrices; // eight numbers of 32 bits
+        uint256 chargeHalf; // charge in half micro-credits per kWh
+        uint256 movesEnd; // where the next movement goes
+        uint256 positionsEnd; // where the next position goes
+        bytes32 positionsHash;
+        uint256 buyersPay; // micro-credits
+        uint256 sellersGet; // micro-credits
+        uint256 collateral; // micro-credits
+        uint256 boughtWh;
+        uint256 count; // number of records
     }
 
-    uint256 internal constant BAD_SIGNATURE = 1;
-    uint256 internal constant NOT_ACTIVE = 2;
-    uint256 internal constant INSOLVENT = 3;
-    uint256 internal constant MALFORMED = 4;
-    uint256 internal constant UNOPENED = 5;
-    uint256 internal constant ZONE_EXCLUDED = 6;
-    uint256 internal constant SUPERSEDED = 7;
+    /// @dev What the EIP-712 hashing works in; words that are the same for all orders of a slot are written once.
+    uint256 private constant TERMS = 0x400; // typehash, side, hash of energies, hash of prices, salt
+    uint256 private constant TERMS_SIDE = 0x420;
+    uint256 private constant TERMS_ENERGIES = 0x440;
+    uint256 private constant TERMS_PRICES = 0x460;
+    uint256 private constant TERMS_SALT = 0x480;
+    uint256 private constant ORDER = 0x4a0; // typehash, slot, account, hash of terms
+    uint256 private constant ORDER_SLOT = 0x4c0;
+    uint256 private constant ORDER_ACCOUNT = 0x4e0;
+    uint256 private constant ORDER_TERMS = 0x500;
+    uint256 private constant DIGEST = 0x520; // 0x1901, domain separator, hash of the order
+    uint256 private constant DIGEST_DOMAIN = 0x522;
+    uint256 private constant DIGEST_ORDER = 0x542;
+    uint256 private constant ENERGIES = 0x580; // up to 7 words
+    uint256 private constant PRICES = 0x660; // up to 7 words, each 0xe0 behind its energy
+    uint256 private constant SIGNED = 0x740; // digest, v, r, s
+    uint256 private constant SIGNED_V = 0x760;
+    uint256 private constant SIGNED_R = 0x780;
+    uint256 private constant SIGNED_S = 0x7a0;
+    /// @dev The fields of `Pass`, in order.
+    uint256 private constant ENTRIES_END = 0x7c0;
+    uint256 private constant ARRIVALS = 0x7e0;
+    uint256 private constant OWN_SEALS = 0x800;
+    uint256 private constant VOIDS_END = 0x820;
+    uint256 private constant ZONES = 0x840;
+    uint256 private constant ALLOWED = 0x860;
+    uint256 private constant BONDS = 0x880;
+    uint256 private constant COLLATERAL_PRICES = 0x8a0;
+    uint256 private constant CHARGE_HALF = 0x8c0;
+    uint256 private constant MOVES_END = 0x8e0;
+    uint256 private constant POSITIONS_END = 0x900;
+    uint256 private constant POSITIONS_HASH = 0x920;
+    uint256 private constant BUYERS_PAY = 0x940;
+    uint256 private constant SELLERS_GET = 0x960;
+    uint256 private constant COLLATERAL = 0x980;
+    uint256 private constant BOUGHT_WH = 0x9a0;
+    uint256 private constant COUNT = 0x9c0;
+    uint256 private constant END = 0x9e0;
+
+    /// @dev Fields of `Certificate.Zone`, from the start of a zone; the price is at 0.
+    uint256 private constant BID_ABOVE = 0x20;
+    uint256 private constant BID_AT = 0x40; // of offers: 0x40 further
+    uint256 private constant OFFER_BELOW = 0x60;
+    uint256 private constant DOWN = 0xa0;
+    uint256 private constant UP = 0xc0;
+    uint256 private constant SHARE = 0x200; // of offers: 0x20 further
+    uint256 private constant RUNNING = 0x240; // of offers: 0x20 further
+
+    /// @dev Of a row: account bits 0-31, kind byte 27, reason byte 26, body from bit 48 (`BookReader`). Of an account's word: class byte
+    /// 1, status byte 2, zone byte 3, cash bits 160-223, owner below (`AccountWord`).
+    uint256 private constant HALF_ORDER = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
+    uint256 private constant U32 = 0xffffffff;
+    uint256 private constant SALT_MASK = 0xffffffffffffffffffffffffffffffff00000000000000000000000000000000;
+
+    /// @notice Reserve the working state and write what is the same for all orders of a slot. To be called before anything
+    /// else takes more than a few words of memory.
+    function place(uint256 slot, bytes32 domain) internal pure returns (Pass memory pass) {
+        bytes32 termsType = OrderHash.TERMS_TYPEHASH;
+        bytes32 orderType = OrderHash.ORDER_TYPEHASH;
+        uint256 free;
+        assembly ("memory-safe") {
+            free := mload(0x40)
+        }
+        assert(free <= TERMS);
+        // From TERMS to END nothing has been taken; it is taken here, and cleared with zeros from beyond the calldata.
+        assembly ("memory-safe") {
+            mstore(0x40, END)
+            calldatacopy(TERMS, calldatasize(), sub(END, TERMS))
+            mstore(TERMS, termsType)
+            mstore(ORDER, orderType)
+            mstore(ORDER_SLOT, slot)
+            mstore(DIGEST, shl(240, 0x1901))
+            mstore(DIGEST_DOMAIN, domain)
+            pass := ENTRIES_END
+        }
+    }
 
     /// @notice Judge opened orders from row `index` on and return the index of the first row that is none, or their number.
-    function judge(Pass memory pass, uint256[] memory rows, uint256[] memory words, uint256 index)
-        internal
-        view
-        returns (uint256)
-    {
+    function judge(uint256[] memory rows, uint256[] memory words, uint256 index) internal view returns (uint256) {
         assembly ("memory-safe") {
-            // The digest of an opened order. Its steps stay in the workspace: energies from 0x180, prices from 0x260.
-            function digestOf(space, kind, account, body) -> digest {
-                let length := shl(5, and(kind, 7))
-                for { let at := 0 } lt(at, length) { at := add(at, 0x20) } {
+            // Read the steps of a record into ENERGIES and PRICES, and its salt. Their energy in all, with bit 40 or above set
+            // if a step is malformed, and what they cost at their limits, each rounded up.
+            function readSteps(kind, body) -> energyWh, cost {
+                // Prices must get strictly worse: a bid's fall, and so do an offer's when all their bits are turned.
+                let turn := and(sub(0, and(shr(3, kind), 1)), U32)
+                let best := 0x100000000
+                let end := add(ENERGIES, shl(5, and(kind, 7)))
+                for { let at := ENERGIES } lt(at, end) { at := add(at, 0x20) } {
                     let step := calldataload(body)
-                    mstore(add(add(space, 0x180), at), shr(224, step))
-                    mstore(add(add(space, 0x260), at), and(shr(192, step), 0xffffffff))
                     body := add(body, 8)
+                    let energy := shr(224, step)
+                    step := and(shr(192, step), U32)
+                    mstore(at, energy)
+                    mstore(add(at, 0xe0), step)
+                    cost := add(cost, div(add(mul(energy, step), 999), 1000))
+                    step := xor(step, turn)
+                    energyWh := add(energyWh, or(energy, shl(40, or(iszero(energy), iszero(lt(step, best))))))
+                    best := step
                 }
-                mstore(add(space, 0x20), and(shr(3, kind), 1))
-                mstore(add(space, 0x40), keccak256(add(space, 0x180), length))
-                mstore(add(space, 0x60), keccak256(add(space, 0x260), length))
-                mstore(add(space, 0x80), shl(128, shr(128, calldataload(body))))
-                mstore(add(space, 0xe0), account)
-                mstore(add(space, 0x100), keccak256(space, 0xa0))
-                mstore(add(space, 0x142), keccak256(add(space, 0xa0), 0x80))
-                digest := keccak256(add(space, 0x120), 0x42)
+                mstore(TERMS_SALT, and(calldataload(body), SALT_MASK))
             }
-            // Whether the owner in `word` signed `digest`; as Signatures.recover.
-            function isSigned(scratch, digest, position, word) -> yes {
+            // The digest of the order whose steps and salt were read.
+            function digestOf(row, kind) -> digest {
+                let length := shl(5, and(kind, 7))
+                mstore(TERMS_SIDE, and(shr(3, kind), 1))
+                mstore(TERMS_ENERGIES, keccak256(ENERGIES, length))
+                mstore(TERMS_PRICES, keccak256(PRICES, length))
+                mstore(ORDER_ACCOUNT, and(row, U32))
+                mstore(ORDER_TERMS, keccak256(TERMS, 0xa0))
+                mstore(DIGEST_ORDER, keccak256(ORDER, 0x80))
+                digest := keccak256(DIGEST, 0x42)
+            }
+            // Whether the owner in `word` signed `digest`, canonically; as Signatures.recover.
+            function isSigned(digest, position, word) -> yes {
                 let parityAndS := calldataload(add(position, 0x20))
                 let s := shr(1, shl(1, parityAndS))
-                if iszero(gt(s, 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0)) {
-                    mstore(scratch, digest)
-                    mstore(add(scratch, 0x20), add(27, shr(255, parityAndS)))
-                    mstore(add(scratch, 0x40), calldataload(position))
-                    mstore(add(scratch, 0x60), s)
-                    mstore(0x00, 0)
-                    pop(staticcall(gas(), 1, scratch, 0x80, 0x00, 0x20))
-                    let signer := mload(0x00)
-                    yes := and(iszero(iszero(signer)), eq(signer, shr(96, shl(96, word))))
-                }
+                if gt(s, HALF_ORDER) { leave }
+                mstore(SIGNED, digest)
+                mstore(SIGNED_V, add(27, shr(255, parityAndS)))
+                mstore(SIGNED_R, calldataload(position))
+                mstore(SIGNED_S, s)
+                mstore(0x00, 0)
+                pop(staticcall(gas(), 1, SIGNED, 0x80, 0x00, 0x20))
+                // Nobody signed what recovers to zero, also not the account that does not exist.
+                yes := lt(shl(96, xor(mload(0x00), word)), iszero(iszero(mload(0x00))))
             }
-            // Why an authentic order takes no part, 0 if it does; in the order that IDoubleAuction states.
-            function refusal(pass_, kind, word) -> reason {
-                if iszero(eq(and(shr(232, word), 0xff), 1)) {
-                    reason := 2 // not active
-                    leave
-                }
-                if iszero(and(shr(and(shr(224, word), 0xff), mload(add(pass_, 0xc0))), 1)) {
-                    reason := 6 // zone left out
-                    leave
-                }
-                let energies := add(mload(pass_), 0x180)
-                let end := add(energies, shl(5, and(kind, 7)))
-                // Prices must get strictly worse: a bid's fall, and an offer's do when all their bits are turned.
-                let turn := mul(and(shr(3, kind), 1), 0xffffffff)
-                let best := 0x100000000
-                let good := lt(sub(and(kind, 7), 1), 4) // 1 to 4 steps
-                let energyWh := 0
-                let cover := 0
-                for {} lt(energies, end) { energies := add(energies, 0x20) } {
-                    let energy := mload(energies)
-                    let price := mload(add(energies, 0xe0))
-                    good := and(good, and(lt(xor(price, turn), best), gt(energy, 0)))
-                    best := xor(price, turn)
-                    energyWh := add(energyWh, energy)
-                    cover := add(cover, div(add(mul(energy, price), 999), 1000))
-                }
-                if iszero(and(good, lt(energyWh, 0x80000000))) {
-                    reason := 4 // malformed
-                    leave
-                }
-                let class := shl(5, classOf(word))
-                if turn {
-                    let price := and(shr(class, mload(add(pass_, 0x100))), 0xffffffff)
-                    cover := div(add(mul(energyWh, price), 999), 1000)
-                }
-                cover := add(cover, and(shr(class, mload(add(pass_, 0xe0))), 0xffffffff))
-                if slt(signextend(7, shr(160, word)), cover) { reason := 3 } // insolvent
-            }
-            // The reputation class of an account; those above 7 count as 7.
-            function classOf(word) -> class {
-                class := and(shr(240, word), 0xff)
-                if gt(class, 7) { class := 7 }
-            }
-            // As Certificate.tally, for every step in the workspace. A bid below the charge can trade at no price.
-            function tally(pass_, kind, word) {
-                let zone := mload(add(mload(add(pass_, 0xa0)), shl(5, and(shr(224, word), 0xff))))
-                let at := mload(zone)
-                let isOffer := and(shr(3, kind), 1)
-                let charge := mul(iszero(isOffer), mload(add(pass_, 0x120)))
-                let energies := add(mload(pass_), 0x180)
-                let end := add(energies, shl(5, and(kind, 7)))
-                for {} lt(energies, end) { energies := add(energies, 0x20) } {
-                    let price := sub(shl(1, mload(add(energies, 0xe0))), charge)
-                    if slt(price, 0) { continue }
-                    // fields of Certificate.Zone: bidAbove 0x20, bidAt 0x40, offerBelow 0x60, offerAt 0x80, down 0xa0, up 0xc0
-                    let sum := 0
-                    switch eq(price, at)
-                    case 1 { sum := add(add(zone, 0x40), shl(6, isOffer)) }
-                    default {
-                        switch gt(price, at)
-                        case 1 {
-                            if slt(price, mload(add(zone, 0xc0))) { mstore(add(zone, 0xc0), price) }
-                            if iszero(isOffer) { sum := add(zone, 0x20) }
-                        }
-                        default {
-                            if sgt(price, mload(add(zone, 0xa0))) { mstore(add(zone, 0xa0), price) }
-                            if isOffer { sum := add(zone, 0x60) }
-                        }
-                    }
-                    if sum { mstore(sum, add(mload(sum), mload(energies))) }
-                }
-            }
-
-            // List a relayed seal for the commitment; whether its owner signed it.
-            function takeRelayed(pass_, row, word, digest) -> yes {
-                let entry := mload(add(pass_, 0x20))
+            // List a relayed seal for the commitment.
+            function takeRelayed(row, digest) {
+                let entry := mload(ENTRIES_END)
                 mstore(entry, shl(224, row))
                 mstore(add(entry, 4), digest)
-                mstore(add(pass_, 0x20), add(entry, 36))
-                let signature := add(add(and(shr(40, row), 0xffffffffffffffff), 16), shl(3, and(shr(32, row), 7)))
-                yes := isSigned(add(mload(pass_), 0x340), digest, signature, word)
+                mstore(ENTRIES_END, add(entry, 36))
             }
             // Put an own seal where it arrived. A place beyond the list is not written; the chain then comes out wrong.
-            function takeOwn(pass_, row, digest) {
-                let arrival := shr(240, calldataload(sub(and(shr(40, row), 0xffffffffffffffff), 2)))
-                if lt(arrival, mload(add(pass_, 0x220))) {
-                    let entry := add(mload(add(pass_, 0x40)), mul(arrival, 36))
+            function takeOwn(row, digest) {
+                let arrival := shr(240, calldataload(sub(shr(48, row), 2)))
+                if lt(arrival, mload(COUNT)) {
+                    let entry := add(mload(ARRIVALS), mul(arrival, 36))
                     mstore(entry, shl(224, row))
                     mstore(add(entry, 4), digest)
                 }
-                mstore(add(pass_, 0x60), add(mload(add(pass_, 0x60)), 1))
+                mstore(OWN_SEALS, add(mload(OWN_SEALS), 1))
             }
-            // Authenticate an opened order and tally it, or return why it is void.
-            function judgeOne(pass_, row, word) -> reason {
-                let kind := and(shr(32, row), 0xff)
-                let body := and(shr(40, row), 0xffffffffffffffff)
-                let digest := digestOf(mload(pass_), kind, and(row, 0xffffffff), body)
-                switch and(kind, 0x10)
-                case 0 { reason := iszero(takeRelayed(pass_, row, word, digest)) } // bad signature
-                default { takeOwn(pass_, row, digest) }
-                if iszero(reason) { reason := refusal(pass_, kind, word) }
-                if iszero(reason) { tally(pass_, kind, word) }
+            // Why an authentic order takes no part, 0 if it does; in the order that IDoubleAuction states.
+            function refusal(kind, word, energyWh, cover) -> reason {
+                if xor(byte(2, word), 1) {
+                    reason := 2 // not active
+                    leave
+                }
+                if iszero(and(shr(byte(3, word), mload(ALLOWED)), 1)) {
+                    reason := 6 // zone left out
+                    leave
+                }
+                if or(gt(and(kind, 7), 4), gt(sub(energyWh, 1), 0x7ffffffe)) {
+                    reason := 4 // malformed: too many steps, none, a bad one, or too much energy
+                    leave
+                }
+                let class := byte(1, word)
+                if gt(class, 7) { class := 7 }
+                class := shl(5, class)
+                if and(kind, 8) {
+                    cover := div(add(mul(energyWh, and(shr(class, mload(COLLATERAL_PRICES)), U32)), 999), 1000)
+                }
+                cover := add(cover, and(shr(class, mload(BONDS)), U32))
+                if slt(signextend(7, shr(160, word)), cover) { reason := 3 } // insolvent
             }
-
-            for { let count := mload(rows) } lt(index, count) { index := add(index, 1) } {
-                let cursor := add(rows, shl(5, add(index, 1)))
-                let row := mload(cursor)
-                if gt(and(shr(32, row), 0xff), 0x1f) { break }
-                let reason := judgeOne(pass, row, mload(add(words, sub(cursor, rows))))
-                if reason {
-                    let end := mload(add(pass, 0x80))
-                    mstore(end, or(shl(224, row), shl(216, reason)))
-                    mstore(add(pass, 0x80), add(end, 5))
-                    mstore(cursor, or(row, shl(104, reason)))
+            // Count the steps in at their zone's price. A bid below the charge can trade at no price.
+            function tally(kind, word) {
+                let zone := mload(add(mload(ZONES), shl(5, byte(3, word))))
+                let at := mload(zone)
+                let isOffer := and(shr(3, kind), 1)
+                let charge := mul(iszero(isOffer), mload(CHARGE_HALF))
+                let end := add(ENERGIES, shl(5, and(kind, 7)))
+                for { let from := ENERGIES } lt(from, end) { from := add(from, 0x20) } {
+                    let price := sub(shl(1, mload(add(from, 0xe0))), charge)
+                    let sum := 0
+                    switch sgt(price, at)
+                    case 1 {
+                        if lt(price, mload(add(zone, UP))) { mstore(add(zone, UP), price) }
+                        if iszero(isOffer) { sum := add(zone, BID_ABOVE) }
+                    }
+                    default {
+                        if slt(price, 0) { continue }
+                        switch eq(price, at)
+                        case 1 { sum := add(add(zone, BID_AT), shl(6, isOffer)) }
+                        default {
+                            if sgt(price, mload(add(zone, DOWN))) { mstore(add(zone, DOWN), price) }
+                            if isOffer { sum := add(zone, OFFER_BELOW) }
+                        }
+                    }
+                    if sum { mstore(sum, add(mload(sum), mload(from))) }
                 }
             }
+            // Authenticate an opened order and tally it, or return why it is void.
+            function judgeOne(row, kind, word) -> reason {
+                let energyWh, cost := readSteps(kind, shr(48, row))
+                let digest := digestOf(row, kind)
+                switch and(kind, 0x10)
+                case 0 {
+                    takeRelayed(row, digest)
+                    let signature := add(add(shr(48, row), 16), shl(3, and(kind, 7)))
+                    reason := iszero(isSigned(digest, signature, word)) // bad signature: 1
+                }
+                default { takeOwn(row, digest) }
+                if reason { leave }
+                reason := refusal(kind, word, energyWh, cost)
+                if iszero(reason) { tally(kind, word) }
+            }
+
+            let end := add(add(rows, 0x20), shl(5, mload(rows)))
+            let gap := sub(words, rows)
+            for { rows := add(rows, shl(5, add(index, 1))) } lt(rows, end) { rows := add(rows, 0x20) } {
+                let row := mload(rows)
+                let kind := byte(27, row)
+                if gt(kind, 0x1f) { break }
+                let reason := judgeOne(row, kind, mload(add(rows, gap)))
+                if reason {
+                    let void := mload(VOIDS_END)
+                    mstore(void, or(shl(224, row), shl(216, reason)))
+                    mstore(VOIDS_END, add(void, 5))
+                    mstore(rows, or(row, shl(40, reason)))
+                }
+            }
+            // back from a position to an index
+            index := sub(mload(COUNT), shr(5, sub(end, rows)))
         }
         return index;
     }
 
     /// @notice List what every order trades; the zones' shares must be set (`Certificate.share`).
-    function fill(Pass memory pass, uint256[] memory rows, uint256[] memory words) internal pure {
+    function fill(uint256[] memory rows, uint256[] memory words) internal pure {
         assembly ("memory-safe") {
-            // As Certificate.fill: a step's share of what trades at the margin, by running totals. The fields of the zone are
-            // those of the side: marginal energy, what of it trades, and how much of it came before.
+            // A step's share of what trades at the margin of its side, by running totals.
             function shareOf(zone, isOffer, energy) -> filled {
-                let whole := mload(add(add(zone, 0x40), shl(6, isOffer)))
-                let trades := mload(add(add(zone, 0x200), shl(5, isOffer)))
-                let running := add(add(zone, 0x240), shl(5, isOffer))
+                let whole := mload(add(add(zone, BID_AT), shl(6, isOffer)))
+                let trades := mload(add(add(zone, SHARE), shl(5, isOffer)))
+                let running := add(add(zone, RUNNING), shl(5, isOffer))
                 let before := mload(running)
                 let reached := add(before, energy)
                 mstore(running, reached)
                 filled := sub(div(mul(trades, reached), whole), div(mul(trades, before), whole))
             }
-            // What an order trades.
-            function filledOf(zone, kind, body, charge) -> filled {
+            // What an order trades: steps better than the price wholly, those at it their share.
+            function filledOf(zone, kind, body) -> filled {
                 let at := mload(zone)
                 let isOffer := and(shr(3, kind), 1)
-                if isOffer { charge := 0 }
+                let charge := mul(iszero(isOffer), mload(CHARGE_HALF))
                 let end := add(body, shl(3, and(kind, 7)))
                 for {} lt(body, end) { body := add(body, 8) } {
                     let step := calldataload(body)
-                    let price := sub(shl(1, and(shr(192, step), 0xffffffff)), charge)
-                    if slt(price, 0) { continue }
+                    let price := sub(shl(1, and(shr(192, step), U32)), charge)
                     switch eq(price, at)
                     case 1 { filled := add(filled, shareOf(zone, isOffer, shr(224, step))) }
-                    default { if xor(gt(price, at), isOffer) { filled := add(filled, shr(224, step)) } }
+                    default { if xor(sgt(price, at), isOffer) { filled := add(filled, shr(224, step)) } }
                 }
             }
             function addTo(field, amount) {
                 mstore(field, add(mload(field), amount))
             }
-            // A buyer pays price and charge, rounded up.
-            function buy(pass_, zone, energy) -> locked, position {
-                locked := div(add(mul(energy, add(mload(zone), mload(add(pass_, 0x120)))), 1999), 2000)
-                addTo(add(pass_, 0x1a0), locked)
-                addTo(add(pass_, 0x200), energy)
-                position := shl(192, energy)
-            }
             // A seller locks collateral, rounded up, and will receive the price, rounded down, and the collateral.
-            function sell(pass_, zone, energy, word) -> locked, position {
-                let class := and(shr(240, word), 0xff)
+            function sell(zone, energy, word) -> locked, position {
+                let class := byte(1, word)
                 if gt(class, 7) { class := 7 }
-                let price := and(shr(shl(5, class), mload(add(pass_, 0x100))), 0xffffffff)
-                locked := div(add(mul(energy, price), 999), 1000)
+                locked := div(add(mul(energy, and(shr(shl(5, class), mload(COLLATERAL_PRICES)), U32)), 999), 1000)
                 let revenue := div(mul(energy, mload(zone)), 2000)
-                addTo(add(pass_, 0x1c0), revenue)
-                addTo(add(pass_, 0x1e0), locked)
+                addTo(SELLERS_GET, revenue)
+                addTo(COLLATERAL, locked)
                 position := or(shr(32, shl(224, sub(0, energy))), shl(80, add(revenue, locked)))
             }
             // List a position, and what it locks as a movement on the ledger.
-            function list(pass_, row, position, locked) {
+            function list(row, position, locked) {
                 position := or(or(position, shl(136, locked)), shl(224, row))
-                let to := mload(add(pass_, 0x160))
+                let to := mload(POSITIONS_END)
                 mstore(to, position)
-                mstore(add(pass_, 0x160), add(to, 22))
-                mstore(0x00, mload(add(pass_, 0x180)))
+                mstore(POSITIONS_END, add(to, 22))
+                mstore(0x00, mload(POSITIONS_HASH))
                 mstore(0x20, position)
-                mstore(add(pass_, 0x180), keccak256(0x00, 54))
+                mstore(POSITIONS_HASH, keccak256(0x00, 54))
                 if locked {
-                    to := mload(add(pass_, 0x140))
-                    mstore(to, or(shl(64, and(row, 0xffffffff)), and(sub(0, locked), 0xffffffffffffffff)))
-                    mstore(add(pass_, 0x140), add(to, 0x20))
+                    to := mload(MOVES_END)
+                    mstore(to, or(shl(64, and(row, U32)), and(sub(0, locked), 0xffffffffffffffff)))
+                    mstore(MOVES_END, add(to, 0x20))
                 }
             }
-
-            function fillOne(pass_, row, word) {
-                let zone := mload(add(mload(add(pass_, 0xa0)), shl(5, and(shr(224, word), 0xff))))
-                let kind := and(shr(32, row), 0xff)
-                let energy := filledOf(zone, kind, and(shr(40, row), 0xffffffffffffffff), mload(add(pass_, 0x120)))
+            function fillOne(row, word) {
+                let zone := mload(add(mload(ZONES), shl(5, byte(3, word))))
+                let energy := filledOf(zone, byte(27, row), shr(48, row))
                 if iszero(energy) { leave }
                 let locked
                 let position
-                switch and(kind, 8)
-                case 0 { locked, position := buy(pass_, zone, energy) }
-                default { locked, position := sell(pass_, zone, energy, word) }
-                list(pass_, row, position, locked)
+                switch and(byte(27, row), 8)
+                case 0 {
+                    // a buyer pays price and charge, rounded up
+                    locked := div(add(mul(energy, add(mload(zone), mload(CHARGE_HALF))), 1999), 2000)
+                    addTo(BUYERS_PAY, locked)
+                    addTo(BOUGHT_WH, energy)
+                    position := shl(192, energy)
+                }
+                default { locked, position := sell(zone, energy, word) }
+                list(row, position, locked)
             }
 
             let end := add(add(rows, 0x20), shl(5, mload(rows)))
-            for { let cursor := add(rows, 0x20) } lt(cursor, end) { cursor := add(cursor, 0x20) } {
-                let row := mload(cursor)
-                if iszero(and(shr(104, row), 0xff)) { fillOne(pass, row, mload(add(words, sub(cursor, rows)))) }
+            let gap := sub(words, rows)
+            for { rows := add(rows, 0x20) } lt(rows, end) { rows := add(rows, 0x20) } {
+                let row := mload(rows)
+                if iszero(byte(26, row)) { fillOne(row, mload(add(rows, gap))) }
             }
         }
     }

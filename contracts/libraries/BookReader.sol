@@ -6,8 +6,8 @@ import {IDoubleAuction} from "../interfaces/IDoubleAuction.sol";
 /// @title Packed records of a book
 /// @notice Finds the records of a page, checks that they are whole and rise by account, and hands out a row for each. The layout
 /// is in `IDoubleAuction`.
-/// @dev A row is one word: account (bits 0-31), kind (32-39), position of the body in the calldata (40-103), reason why the
-/// order is void, 0 if it is not (104-111), zone (112-119).
+/// @dev A row is one word: account (bits 0-31), kind (32-39), reason why the order is void, 0 if it is not (40-47), position of
+/// the body in the calldata (from 48).
 library BookReader {
     uint256 internal constant STEPS_MASK = 0x07;
     uint256 internal constant SIDE_BIT = 0x08;
@@ -23,6 +23,8 @@ library BookReader {
     uint256 private constant STEP_BYTES = 8;
     uint256 private constant HASH_BYTES = 32;
     uint256 private constant SIGNATURE_BYTES = 64;
+    /// @dev An own order without steps.
+    uint256 private constant RECORD_BYTES_MIN = 23;
     uint256 private constant ACCOUNT_MASK = 0xffffffff;
 
     /// @notice Return a row for every record of a page, and their accounts, 4 bytes each.
@@ -32,20 +34,24 @@ library BookReader {
         pure
         returns (uint256[] memory rows, bytes memory accounts)
     {
-        // Grows an array at the free pointer while nothing else takes memory; its length is known at the end. A record
-        // gets its row only when it ends inside the page. The loop takes opened orders in rising order and leaves everything
-        // else to `_readOthers`.
+        // Grows the array of rows at the free pointer while nothing else takes memory; its length is known at the end. The
+        // list of accounts comes before it and has room for as many of the shortest records as a page can hold, and for
+        // what the last write reaches beyond its 4 bytes. A record gets its row only when it ends inside the page. The
+        // loop takes opened orders in rising order and leaves everything else to `_readOthers`.
         uint256 position;
         uint256 end;
         uint256 free;
+        uint256 room = (page.length / RECORD_BYTES_MIN) * 4 + 63;
         assembly ("memory-safe") {
             position := page.offset
             end := add(position, page.length)
-            rows := mload(0x40)
+            accounts := mload(0x40)
+            rows := add(add(accounts, 0x20), and(room, not(0x1f)))
             free := add(rows, 0x20)
         }
         while (position < end) {
             assembly ("memory-safe") {
+                let gap := add(sub(accounts, shr(3, rows)), 0x1c)
                 for {} lt(position, end) {} {
                     let head := shr(216, calldataload(position))
                     let account := and(head, ACCOUNT_MASK)
@@ -53,40 +59,36 @@ library BookReader {
                     // an own record has two bytes more before its body, and no signature
                     let own := and(shr(32, head), OWN_BIT)
                     let body := add(add(position, HEAD_BYTES), shr(3, own))
-                    let next := add(add(body, SALT_BYTES), shl(3, and(shr(32, head), STEPS_MASK)))
-                    if iszero(own) { next := add(next, SIGNATURE_BYTES) }
+                    let next := add(add(body, mul(iszero(own), SIGNATURE_BYTES)), shl(3, and(shr(32, head), STEPS_MASK)))
+                    next := add(next, SALT_BYTES)
                     if gt(next, end) { break }
-                    mstore(free, or(head, shl(40, body)))
+                    mstore(free, or(head, shl(48, body)))
+                    mstore(add(gap, shr(3, free)), shl(224, account))
                     free := add(free, 0x20)
                     previous := account
                     position := next
                 }
             }
             if (position == end) break;
-            (position, free, previous) = _readOthers(page, position, free, previous);
+            (position, free, previous) = _readOthers(page, position, accounts, rows, free, previous);
         }
         assembly ("memory-safe") {
             let count := shr(5, sub(sub(free, rows), 0x20))
             mstore(rows, count)
-            // The accounts follow the rows. Each word written overlaps the place of the ones after it, which are
-            // written later; the last one ends within the word of slack that the free pointer leaves.
-            accounts := free
             mstore(accounts, shl(2, count))
-            let to := add(accounts, 0x20)
-            for { let from := add(rows, 0x20) } lt(from, free) { from := add(from, 0x20) } {
-                mstore(to, shl(224, mload(from)))
-                to := add(to, 4)
-            }
-            mstore(0x40, add(and(add(to, 0x1f), not(0x1f)), 0x20))
+            mstore(0x40, free)
         }
     }
 
     /// @dev Read one record of any kind, or superseded ones up to the own seal that replaces them.
-    function _readOthers(bytes calldata page, uint256 position, uint256 free, uint256 previous)
-        private
-        pure
-        returns (uint256, uint256, uint256)
-    {
+    function _readOthers(
+        bytes calldata page,
+        uint256 position,
+        bytes memory accounts,
+        uint256[] memory rows,
+        uint256 free,
+        uint256 previous
+    ) private pure returns (uint256, uint256, uint256) {
         bool replaced = false; // whether the record before was superseded, so that an own one of its account must come
         while (true) {
             (uint256 row, uint256 next) = _whole(page, position);
@@ -99,6 +101,7 @@ library BookReader {
             }
             assembly ("memory-safe") {
                 mstore(free, row)
+                mstore(add(add(accounts, 0x1c), shr(3, sub(free, rows))), shl(224, row))
             }
             (position, free, previous) = (next, free + 0x20, account);
             replaced = kindOf(row) & SUPERSEDED_BIT != 0;
@@ -116,7 +119,7 @@ library BookReader {
         if (kind & (OWN_BIT | SUPERSEDED_BIT) == 0) next += SIGNATURE_BYTES;
         if (_offset(page, next) > page.length) revert IDoubleAuction.TruncatedBook(page.length, _offset(page, next));
         if (!isKnown(kind)) revert IDoubleAuction.BadRecord(_offset(page, position), kind);
-        row = head | (body << 40);
+        row = head | (body << 48);
     }
 
     /// @dev Return how far into the page a position of the calldata is.
@@ -151,7 +154,7 @@ library BookReader {
 
     /// @notice Return where in the calldata the body of a row's record starts.
     function bodyOf(uint256 row) internal pure returns (uint256) {
-        return (row >> 40) & type(uint64).max;
+        return row >> 48;
     }
 
     /// @notice Return which of the slot's own seals an own record is, in order of arrival.
@@ -161,7 +164,15 @@ library BookReader {
 
     /// @notice Return a row whose order is void for a reason.
     function asVoid(uint256 row, uint256 reason) internal pure returns (uint256) {
-        return row | (reason << 104);
+        return row | (reason << 40);
+    }
+
+    /// @notice Return the 64 bytes of a signature at a position of the calldata, inside a record.
+    function signatureAt(uint256 position) internal pure returns (bytes calldata signature) {
+        assembly ("memory-safe") {
+            signature.offset := position
+            signature.length := SIGNATURE_BYTES
+        }
     }
 
     /// @notice Return the word of calldata at a position.
