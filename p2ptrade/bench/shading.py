@@ -6,10 +6,11 @@ worth. So the gain is an upper bound of what anybody can hope for who does not k
 
 The rule to compare with is trade reduction (McAfee 1992, the case in which the marginal pair sets the prices): of k
 pairs that gain from trade, k - 1 trade, buyers at the k-th bid and sellers at the k-th offer. It pays nobody to
-shade; the k-th pair's gain is lost, and the difference of the two prices stays with the market.
+shade; the k-th pair's gain is lost, and the difference of the two prices stays with the market. And the average of
+each pair: the i-th highest bid and the i-th lowest offer trade at their own middle.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,10 +39,9 @@ class _Market:
     side: Column
     worth: Column
 
-    def gain_of(self, trader: int, limit: int) -> float:
-        """Return what a trader gains that states `limit` while all others are truthful, in micro."""
-        limits = self.worth.copy()
-        limits[trader] = limit
+    def uniform_gain(self, trader: int, limit: int) -> float:
+        """Return what a trader gains at the uniform price that states `limit`, all others being truthful, in micro."""
+        limits = self._limits(trader, limit)
         everyone = np.arange(self.side.size)
         clearing = clear(
             Book(
@@ -55,17 +55,27 @@ class _Market:
                 limit_price=limits,
             )
         )
-        margin = self.worth[trader] - clearing.prices[0] / 2
         share = clearing.order_energy_wh[trader] / WH_PER_KWH
-        return float(share * (margin if self.side[trader] == Side.BID else -margin))
+        return float(share * self._margin(trader, clearing.prices[0] / 2))
 
-    def best_shading_gain(self, trader: int) -> float:
+    def pair_average_gain(self, trader: int, limit: int) -> float:
+        """Return the same if each pair trades at its own middle."""
+        limits = self._limits(trader, limit)
+        own_side = self.side == self.side[trader]
+        sign = -1 if self.side[trader] == Side.BID else 1
+        rank = int((sign * limits[own_side] < sign * limit).sum())
+        best_first = -sign * np.sort(-sign * limits[~own_side])
+        if rank >= best_first.size or sign * limit > sign * best_first[rank]:
+            return 0.0
+        return self._margin(trader, (limit + int(best_first[rank])) / 2)
+
+    def best_shading_gain(self, trader: int, gain_of: Callable[[int, int], float]) -> float:
         """Return how much more than by the truth a trader gains with its best shading, in micro; at least 0."""
         worth = int(self.worth[trader])
         direction = -1 if self.side[trader] == Side.BID else 1
         limits = (worth + direction * round(worth * shading / PPM) for shading in SHADINGS_PPM)
-        truthful = self.gain_of(trader, worth)
-        return max(0.0, max(self.gain_of(trader, limit) for limit in limits) - truthful)
+        truthful = gain_of(trader, worth)
+        return max(0.0, max(gain_of(trader, limit) for limit in limits) - truthful)
 
     def reduction(self) -> tuple[int, int, int]:
         """Return in micro what all could gain, and by trade reduction what traders and what the market gain."""
@@ -81,6 +91,17 @@ class _Market:
         to_market = (trading - 1) * lost
         return whole, whole - lost - to_market, to_market
 
+    def _limits(self, trader: int, limit: int) -> Column:
+        """Return everybody's worth, with the trader's replaced by what it states."""
+        limits = self.worth.copy()
+        limits[trader] = limit
+        return limits
+
+    def _margin(self, trader: int, price: float) -> float:
+        """Return what a trader gains per kWh at a price in micro per kWh."""
+        margin = float(self.worth[trader]) - price
+        return margin if self.side[trader] == Side.BID else -margin
+
 
 def bench_shading(traders: Sequence[int] = TRADERS, trials: int = TRIALS, seed: int = SEED) -> dict[str, Any]:
     """Return `rows`: per number of traders what shading gains at the uniform price, and what reduction keeps."""
@@ -90,17 +111,20 @@ def bench_shading(traders: Sequence[int] = TRADERS, trials: int = TRIALS, seed: 
 def _row(traders: int, trials: int, seed: int) -> dict[str, Any]:
     random = np.random.default_rng((seed, traders))
     gains: list[float] = []
+    pair_gains: list[float] = []
     sums = np.zeros(3, dtype=np.int64)
     while len(gains) < trials:
         market = _Market(side=np.arange(traders) % 2, worth=random.integers(_WORTH_LEAST, _WORTH_MOST + 1, traders))
         sums += market.reduction()
         tried = random.permutation(traders)[: min(_TRIALS_PER_MARKET, trials - len(gains))]
-        gains.extend(market.best_shading_gain(int(trader)) for trader in tried)
+        gains.extend(market.best_shading_gain(int(trader), market.uniform_gain) for trader in tried)
+        pair_gains.extend(market.best_shading_gain(int(trader), market.pair_average_gain) for trader in tried)
     whole, kept_by_traders, kept_by_market = sums.tolist()
     return {
         "traders": traders,
         "mean_gain_micro_per_kwh": round(sum(gains) / len(gains)),
         "able_to_gain_ppm": PPM * sum(gain > 0 for gain in gains) // len(gains),
+        "pair_average_mean_gain_micro_per_kwh": round(sum(pair_gains) / len(pair_gains)),
         "reduction_keeps_ppm": PPM * (kept_by_traders + kept_by_market) // whole,
         "reduction_keeps_for_market_ppm": PPM * kept_by_market // whole,
     }
