@@ -56,4 +56,3 @@ def test_by_pair_averages_even_the_best_trader_gains_by_shading() -> None:
     assert market.pair_average_gain(0, 140_000) == 0
     assert market.pair_average_gain(3, 150_000) == 165_000 - 150_000
     assert market.best_shading_gain(0, market.pair_average_gain) == 10_000
-    assert market.best_shading_gain(0, market.uniform_gain) == 0
