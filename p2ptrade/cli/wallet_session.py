@@ -1,9 +1,12 @@
 """What the wallet's commands share: the market, the key in use, the table of own orders, the way past the relay."""
 
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import typer
 
 from p2ptrade.chain.deployed import Deployment, Market
 from p2ptrade.chain.keys import SigningKey
@@ -11,7 +14,7 @@ from p2ptrade.chain.outbox import Outbox
 from p2ptrade.config import Settings, checkpoint, load_settings, open_key
 from p2ptrade.domain.checkpoint import Checkpoint
 from p2ptrade.domain.units import AccountId
-from p2ptrade.errors import RefusedError
+from p2ptrade.errors import ConfigError, RefusedError
 from p2ptrade.store import Database
 from p2ptrade.store.outbox import OutboxTable
 from p2ptrade.store.wallet import WalletTable
@@ -96,3 +99,20 @@ def open_session(config: Path | None) -> Iterator[Session]:
     finally:
         direct.close()
         database.close()
+
+
+def confirm(lines: Sequence[str], *, yes: bool, dry_run: bool) -> None:
+    """Show what is about to be signed and ask; end the command if it is a dry run or the answer is no.
+
+    Raises:
+        ConfigError: there is no terminal to ask at, and `--yes` was not given.
+    """
+    sys.stderr.write("".join(f"  {line}\n" for line in lines))
+    if dry_run:
+        sys.stderr.write("dry run: nothing was signed or sent\n")
+        raise typer.Exit(0)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise ConfigError("nobody can be asked without a terminal: look at the lines above and give --yes")
+    typer.confirm("Go ahead?", abort=True, err=True)

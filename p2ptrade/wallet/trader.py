@@ -153,7 +153,14 @@ class Trader:
 
 
 def recovered(
-    order_digest: bytes, slot: SlotNumber, account: AccountId, intention: Intention, trader: Trader, tries: int = 64
+    digest: bytes,
+    slot: SlotNumber,
+    account: AccountId,
+    intention: Intention,
+    trader: Trader,
+    *,
+    direct: bool = False,
+    tries: int = 64,
 ) -> OwnOrder:
     """Return the order behind a seal that another machine made, given what was ordered: its salt is found again.
 
@@ -161,8 +168,8 @@ def recovered(
         RefusedError: the seal is not of this order, or not of this key.
     """
     for counter in range(tries):
-        order = trader.prepare(slot, account, intention, counter=counter)
-        if order.digest == order_digest:
+        order = trader.prepare(slot, account, intention, counter=counter, direct=direct)
+        if order.digest == digest:
             return order
     raise RefusedError(f"the seal of account {account} in slot {slot} is not of this order, or not of this key")
 
