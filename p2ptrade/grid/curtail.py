@@ -9,6 +9,7 @@ together until it is safe. Linear models propose; only the AC power flow decides
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -18,9 +19,10 @@ from p2ptrade.grid.cuts import CutProgram, Objective, solve_cuts
 from p2ptrade.grid.fixed_point import fixed_point
 from p2ptrade.grid.network import Network
 from p2ptrade.grid.powerflow import Floats, Flow, phases
-from p2ptrade.grid.sensitivity import Sensitivity, sensitivity
+from p2ptrade.grid.sensitivity import sensitivity
 from p2ptrade.grid.verdict import (
     NO_MARGIN,
+    Limit,
     Margins,
     branch_name,
     limited_terminals,
@@ -62,11 +64,10 @@ class CutRequest:
 class BindingRow:
     """A limit that made cuts necessary: the element, its phase, and the dual value (cost per unit of the limit)."""
 
-    kind: str
+    kind: Limit
     element: str
     phase: str
     case: int
-    value: float
     limit: float
     dual: float
     relief: tuple[tuple[int, float], ...]
@@ -85,14 +86,14 @@ class CutResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rows:
-    """Linear rows at one operating point: value + change @ injection change <= limit, by connection."""
+    """Linear rows of a case: change @ (reduction of the connections' injections, Wh) >= needed.
 
-    kind: list[str]
-    place: list[tuple[str, str]]
-    case: list[int]
-    value: Floats
-    limit: Floats
+    In this order: the limited terminals' highest voltages, their lowest ones, the loadings.
+    """
+
+    case: int
     change: Floats
+    needed: Floats
 
 
 def curtail(
@@ -108,7 +109,7 @@ def curtail(
     """
     cut = np.zeros(len(request.weight))
     binding: tuple[BindingRow, ...] = ()
-    collected: list[tuple[_Rows, Floats]] = []
+    newest: dict[int, _Rows] = {}
     for attempt in range(ROUNDS_MAX):
         flow = _flow(network, request, cut)
         broken = np.flatnonzero(unsafe_scenarios(network, flow, margins))
@@ -119,8 +120,8 @@ def curtail(
         if not flow.converged.all():
             break
         worst = _worst_cases(network, flow, broken, margins)
-        collected.append((_linearise(network, request, cut, worst, margins), cut.copy()))
-        proposal = _propose(request, collected, objective)
+        newest |= {case: _linearise(network, request, cut, case, margins) for case in worst}
+        proposal = _propose(network, request, list(newest.values()), objective, margins)
         if proposal is None:
             break
         cut, binding = proposal
@@ -159,41 +160,23 @@ def _worst_cases(network: Network, flow: Flow, broken: NDArray[np.int64], margin
     return order[:CASES_MAX] or [0]
 
 
-def _linearise(network: Network, request: CutRequest, cut: Floats, cases: list[int], margins: Margins) -> _Rows:
-    injections = injections_after(request, cut)
-    parts = [_case_rows(network, sensitivity(network, injections[case] * W_PER_WH), case, margins) for case in cases]
-    return _Rows(
-        kind=[kind for part in parts for kind in part.kind],
-        place=[place for part in parts for place in part.place],
-        case=[case for part in parts for case in part.case],
-        value=np.concatenate([part.value for part in parts]),
-        limit=np.concatenate([part.limit for part in parts]),
-        change=np.concatenate([part.change for part in parts]) * W_PER_WH,
-    )
-
-
-def _case_rows(network: Network, found: Sensitivity, case: int, margins: Margins) -> _Rows:
+def _linearise(network: Network, request: CutRequest, cut: Floats, case: int, margins: Margins) -> _Rows:
+    """Return the rows of a case around the present cuts."""
     low, high, loading = limits(network, margins)
+    found = sensitivity(network, injections_after(request, cut)[case] * W_PER_WH)
     at = limited_terminals(network)
-    nodes = [terminal_name(network, int(terminal)) for terminal in at]
-    branches = [branch_name(network, column) for column in range(len(found.loading))]
+    voltage = found.voltage_pu[at]
     voltage_change = _only_large(found.voltage_per_w[at])
-    loading_change = np.where(_below_branch(network), found.loading_per_w, 0.0)
-    size = len(at)
-    return _Rows(
-        kind=["voltage_high"] * size + ["voltage_low"] * size + ["loading"] * len(branches),
-        place=[*nodes, *nodes, *branches],
-        case=[case] * (2 * size + len(branches)),
-        value=np.concatenate([found.voltage_pu[at], -found.voltage_pu[at], found.loading]),
-        limit=np.concatenate(
-            [
-                np.full(size, high - VOLTAGE_RESERVE_PU),
-                np.full(size, -low - VOLTAGE_RESERVE_PU),
-                np.full(len(branches), loading - LOADING_RESERVE),
-            ]
-        ),
-        change=np.concatenate([voltage_change, -voltage_change, loading_change]),
+    loading_change = np.where(below_branch(network), found.loading_per_w, 0.0)
+    change = np.concatenate([voltage_change, -voltage_change, loading_change]) * W_PER_WH
+    excess = np.concatenate(
+        [
+            voltage - (high - VOLTAGE_RESERVE_PU),
+            (low + VOLTAGE_RESERVE_PU) - voltage,
+            found.loading - (loading - LOADING_RESERVE),
+        ]
     )
+    return _Rows(case, change, excess + change @ (request.incidence @ cut))
 
 
 def _only_large(change: Floats) -> Floats:
@@ -202,7 +185,8 @@ def _only_large(change: Floats) -> Floats:
     return np.where(np.abs(change) >= VOLTAGE_EFFECT_MIN * largest, change, 0.0)
 
 
-def _below_branch(network: Network) -> NDArray[np.bool_]:
+@lru_cache(maxsize=16)
+def below_branch(network: Network) -> NDArray[np.bool_]:
     """Return for each branch (and phase) and connection whether the connection is supplied through it."""
     below = np.zeros((len(network.branches), len(network.connections)), dtype=np.bool_)
     for number, connection in enumerate(network.connections):
@@ -214,65 +198,60 @@ def _below_branch(network: Network) -> NDArray[np.bool_]:
 
 
 def _propose(
-    request: CutRequest, collected: list[tuple[_Rows, Floats]], objective: Objective
+    network: Network, request: CutRequest, cases: list[_Rows], objective: Objective, margins: Margins
 ) -> tuple[Floats, tuple[BindingRow, ...]] | None:
-    """Return the optimal cuts over the newest linearisation of every case so far, and what binds."""
-    rows, relief, needed = _stack(request, collected)
-    active = list(np.argsort(-needed, kind="stable")[: min(ROWS_AT_FIRST, len(needed))])
-    known = set(active)
+    """Return the optimal cuts over the rows of all cases so far, and what binds; nothing if no cuts are enough."""
+    change, needed = np.concatenate([rows.change for rows in cases]), np.concatenate([rows.needed for rows in cases])
+    origin = [(rows.case, row) for rows in cases for row in range(len(rows.needed))]
+    candidates = _breakable(request, change, needed)
+    worst_first = candidates[np.argsort(-needed[candidates], kind="stable")]
+    active = [int(row) for row in worst_first[:ROWS_AT_FIRST]]
     while True:
-        program = CutProgram(request.weight, request.most_wh.astype(np.float64), relief[active], needed[active])
+        relief = change[active] @ request.incidence
+        program = CutProgram(request.weight, request.most_wh.astype(np.float64), relief, needed[active])
         solution = solve_cuts(program, objective)
         if solution is None:
             return None
-        missing = needed - relief @ solution.cut
-        broken = [int(row) for row in np.argsort(-missing, kind="stable") if missing[row] > 1e-9 and row not in known]
+        missing = needed[candidates] - change[candidates] @ (request.incidence @ solution.cut)
+        order = np.argsort(-missing, kind="stable")
+        known = set(active)
+        broken = [int(candidates[at]) for at in order if missing[at] > 1e-9 and int(candidates[at]) not in known]
         if not broken:
-            return solution.cut, _binding(rows, active, relief, solution.dual)
+            return solution.cut, _binding(network, [origin[row] for row in active], relief, solution.dual, margins)
         active += broken[:ROWS_MORE]
-        known.update(broken[:ROWS_MORE])
 
 
-def _stack(
-    request: CutRequest, collected: list[tuple[_Rows, Floats]]
-) -> tuple[list[tuple[_Rows, int]], Floats, Floats]:
-    """Return the newest rows of every case as relief @ cut >= needed, without those that no cut can break."""
-    sources: list[tuple[_Rows, int]] = []
-    reliefs, needs = [], []
-    newest = {case: number for number, (rows, _) in enumerate(collected) for case in rows.case}
-    for number, (rows, at_cut) in enumerate(collected):
-        relief = rows.change @ request.incidence
-        needed = rows.value - rows.limit + relief @ at_cut
-        current = np.array([newest[case] == number for case in rows.case])
-        least = np.minimum(relief, 0.0) @ request.most_wh
-        breakable = current & (needed > least)
-        sources += [(rows, int(row)) for row in np.flatnonzero(breakable)]
-        reliefs.append(relief[breakable])
-        needs.append(needed[breakable])
-    return sources, np.concatenate(reliefs), np.concatenate(needs)
+def _breakable(request: CutRequest, change: Floats, needed: Floats) -> NDArray[np.int64]:
+    """Return the rows that some cut within bounds could leave or make broken; no others need be looked at."""
+    most = request.incidence * request.most_wh
+    least_reduction, most_reduction = np.minimum(most, 0.0).sum(axis=1), np.maximum(most, 0.0).sum(axis=1)
+    least = np.minimum(change, 0.0) @ most_reduction + np.maximum(change, 0.0) @ least_reduction
+    return np.flatnonzero(needed > least)
 
 
-def _binding(rows: list[tuple[_Rows, int]], active: list[int], relief: Floats, dual: Floats) -> tuple[BindingRow, ...]:
+def _binding(
+    network: Network, origin: list[tuple[int, int]], relief: Floats, dual: Floats, margins: Margins
+) -> tuple[BindingRow, ...]:
     """Return the rows with a dual value, the largest first, with each item's relief of them."""
-    found = []
     threshold = 1e-6 * float(dual.max(initial=0.0))
-    for position, row in enumerate(active):
+    found = []
+    for position, (case, row) in enumerate(origin):
         if dual[position] > threshold:
-            source, line = rows[row]
-            reliefs = tuple((int(item), float(relief[row, item])) for item in np.flatnonzero(relief[row]))
-            found.append(
-                BindingRow(
-                    kind=source.kind[line],
-                    element=source.place[line][0],
-                    phase=source.place[line][1],
-                    case=source.case[line],
-                    value=abs(float(source.value[line])),
-                    limit=abs(float(source.limit[line])),
-                    dual=float(dual[position]),
-                    relief=reliefs,
-                )
-            )
-    return tuple(sorted(found, key=lambda item: (-item.dual, item.element, item.phase)))
+            kind, place, limit = _row_name(network, row, margins)
+            reliefs = tuple((int(item), float(relief[position, item])) for item in np.flatnonzero(relief[position]))
+            found.append(BindingRow(kind, *place, case, limit, float(dual[position]), reliefs))
+    return tuple(sorted(found, key=lambda item: (-item.dual, item.element, item.phase, item.case)))
+
+
+def _row_name(network: Network, row: int, margins: Margins) -> tuple[Limit, tuple[str, str], float]:
+    """Return what a row of a case limits: the kind, element and phase, and the limit."""
+    low, high, loading = limits(network, margins)
+    at = limited_terminals(network)
+    if row < len(at):
+        return Limit.VOLTAGE_HIGH, terminal_name(network, int(at[row])), high
+    if row < 2 * len(at):
+        return Limit.VOLTAGE_LOW, terminal_name(network, int(at[row - len(at)])), low
+    return Limit.LOADING, branch_name(network, row - 2 * len(at)), loading
 
 
 def _fallback(

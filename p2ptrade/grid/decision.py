@@ -28,7 +28,7 @@ from p2ptrade.grid.limits import Forecast, sample_injections_wh
 from p2ptrade.grid.network import Network
 from p2ptrade.grid.network_file import canonical_bytes, topology_hash
 from p2ptrade.grid.powerflow import Floats
-from p2ptrade.grid.verdict import Margins, Verdict, check_injections, limited_terminals, limits, unsafe_scenarios
+from p2ptrade.grid.verdict import Limit, Margins, Verdict, check_injections, limited_terminals, limits, unsafe_scenarios
 from p2ptrade.grid.zones import ZonePlan
 
 MARGIN_ROUNDS: Final = 8
@@ -388,7 +388,7 @@ def _explained(network: Network, schedule: SlotSchedule, result: CutResult, rule
 def _reason(row: BindingRow, item: int) -> str:
     where = f"{row.element}, phase {row.phase}" if row.phase else row.element
     relief = dict(row.relief)[item]
-    if row.kind == "loading":
+    if row.kind is Limit.LOADING:
         return f"{where} is limited to {row.limit:.1%} of its rating, of which a kWh here is {relief * 1000:.2%}"
     return f"{where} is limited to {row.limit:.4f} pu, which a kWh here moves by {relief * 1000:.5f} pu"
 

@@ -116,7 +116,7 @@ def curtailment_document(
         "cut_wh": cut_wh,
         "kept_ppm": (offered - cut_wh) * PPM // offered,
         "binding": [
-            {"kind": row.kind, "element": row.element, "phase": row.phase, "limit": row.limit, "dual": row.dual}
+            {"kind": row.kind.value, "element": row.element, "phase": row.phase, "limit": row.limit, "dual": row.dual}
             for row in result.binding
         ],
         "before": verdict_document(network, verdicts[0]),
