@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from p2ptrade.errors import ConfigError
@@ -62,7 +62,7 @@ class Database:
         try:
             if not _is_current(engine):
                 _migrate(engine)
-        except OperationalError as error:
+        except DatabaseError as error:
             raise ConfigError(f"the database {parsed.render_as_string()} cannot be opened: {error.orig}") from None
         return cls(engine)
 
