@@ -104,6 +104,7 @@ class Driver:
     def _trade(self, slot: SlotNumber) -> SlotState:
         """Bring a slot to its gate: sealed by the agent, committed by the relay."""
         gate = self.world.timeline.windows.gate(slot)
+        self._await_limits(slot)
         self.clock.jump_to(gate - SEALING_ENDS_S)
         self._await_steps("agent", self.world.ports.agent)
         self.clock.jump_to(gate - COMMIT_S)
@@ -111,6 +112,14 @@ class Driver:
         if state.seals:
             self._wait(f"the commitment of slot {slot}", lambda: self.market.auction.root(slot) is not None)
         return state
+
+    def _await_limits(self, slot: SlotNumber) -> None:
+        """Wait for the limits of the slots whose time to be published ends before this slot's gate closes."""
+        timeline = self.world.timeline
+        due = [each for each in timeline.traded if timeline.windows.limits_due(each) <= timeline.windows.gate(slot)]
+        limits = self.market.grid_limits
+        recent = [(each,) for each in due[-SLOTS_BEHIND:]]
+        self._wait(f"the limits of slot {due[-1]}", lambda: all(map(any, limits.read_many("hashOf", recent))))
 
     def _await_clearing(self, slot: SlotNumber) -> SlotState:
         state = self.relay.slot(slot)
