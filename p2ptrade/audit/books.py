@@ -189,6 +189,7 @@ def _settlements(evidence: Evidence, cleared: Mapping[SlotNumber, ClearedSlot]) 
             prices=_tariff(evidence, slot),
             rules=_rules(evidence, slot),
             moved=_moved_in(evidence, {page.log.transaction_hash for page in pages[slot]}),
+            at_debt_limit=_at_debt_limit(evidence, {page.log.transaction_hash for page in pages[slot]}),
         )
 
 
@@ -196,6 +197,18 @@ def _moved_in(evidence: Evidence, transactions: set[bytes]) -> list[tuple[Accoun
     """Return the movements of cash in some transactions."""
     moved = (event for event in evidence.named("Ledger", "Moved") if event.log.transaction_hash in transactions)
     return [entry for event in moved for entry in moved_entries(event.values["entries"])]
+
+
+def _at_debt_limit(evidence: Evidence, transactions: set[bytes]) -> frozenset[AccountId]:
+    """Return the accounts that were at the limit of their debt after some transactions."""
+    cash: defaultdict[AccountId, int] = defaultdict(int)
+    found: set[AccountId] = set()
+    for event, moved in evidence.cash_events_with_origin():
+        for account, delta in moved.deltas:
+            cash[account] += delta
+            if event.log.transaction_hash in transactions and cash[account] <= -evidence.debt_limit_micro:
+                found.add(account)
+    return frozenset(found)
 
 
 def _zones(evidence: Evidence) -> dict[AccountId, ZoneId]:

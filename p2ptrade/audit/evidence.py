@@ -37,6 +37,7 @@ class Evidence:
 
     block_number: int
     ledger: ChecksumAddress
+    debt_limit_micro: int
     events: tuple[ChainEvent, ...]
     cash: Mapping[AccountId, int]
     credits: Mapping[str, int]
@@ -49,9 +50,13 @@ class Evidence:
 
     def cash_events(self) -> Iterator[CashMoved]:
         """Return what moved cash in the ledger."""
+        return (moved for _, moved in self.cash_events_with_origin())
+
+    def cash_events_with_origin(self) -> Iterator[tuple[ChainEvent, CashMoved]]:
+        """Return what moved cash in the ledger, each with the event that says so."""
         for event in self.events:
             if event.contract == "Ledger" and (moved := _as_cash(event)) is not None:
-                yield moved
+                yield event, moved
 
     def credits_events(self) -> Iterator[CreditsTransferred]:
         """Return the transfers of credits, issuing and redeeming among them."""
@@ -79,7 +84,8 @@ def read_evidence(client: ChainClient, addresses: Mapping[str, ChecksumAddress],
     contracts = {address: name for name, address in addresses.items() if name in AUDITED}
     logs = client.logs(contracts, first=first_block, last=head.number)
     events = tuple(event for log in logs if (event := _decode(contracts[log.address], log)) is not None)
-    partial = Evidence(head.number, addresses["Ledger"], events, {}, {}, 0, {})
+    debt_limit = _call(client, "Ledger", addresses["Ledger"], "debtLimit", (), head.number)
+    partial = Evidence(head.number, addresses["Ledger"], debt_limit, events, {}, {}, 0, {})
     holders = {address for transfer in partial.credits_events() for address in (transfer.sender, transfer.receiver)}
     held = {
         (transfer.slot, holder)
@@ -90,6 +96,7 @@ def read_evidence(client: ChainClient, addresses: Mapping[str, ChecksumAddress],
     return Evidence(
         head.number,
         addresses["Ledger"],
+        debt_limit,
         events,
         _cash(client, addresses["Ledger"], head.number),
         _credits(client, addresses["Credits"], holders - {ZERO_ADDRESS}, head.number),

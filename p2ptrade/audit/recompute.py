@@ -61,7 +61,10 @@ class PublishedClearing:
 
 @dataclass(frozen=True, slots=True)
 class PublishedSettlement:
-    """A settlement as the chain has it; `moved` is all cash that moved in the transactions of its pages."""
+    """A settlement as the chain has it; `moved` is all cash that moved in the transactions of its pages.
+
+    `at_debt_limit` are the accounts that it left at the limit of their debt.
+    """
 
     slot: SlotNumber
     accounts: tuple[MeteredAccount, ...]
@@ -69,6 +72,7 @@ class PublishedSettlement:
     prices: RetailPrices
     rules: SettlementRules
     moved: Entries
+    at_debt_limit: frozenset[AccountId] = frozenset()
 
 
 def check_clearing(clearing: PublishedClearing) -> list[Difference]:
@@ -97,11 +101,10 @@ def check_settlement(settlement: PublishedSettlement) -> list[Difference]:
     """
     due = settle_slot(settlement.accounts, settlement.cleared, settlement.prices, settlement.rules).flows
     moved = sums_of(settlement.moved)
-    carried = {account: moved.get(account, 0) - flow for account, flow in due.items() if account >= 16}
-    for account, amount in carried.items():
-        if amount > 0:
-            due[account] += amount
-            due[SystemAccount.RETAILER] = due.get(SystemAccount.RETAILER, 0) - amount
+    for account in settlement.at_debt_limit:
+        carried = max(0, moved.get(account, 0) - due.get(account, 0))
+        due[account] = due.get(account, 0) + carried
+        due[SystemAccount.RETAILER] = due.get(SystemAccount.RETAILER, 0) - carried
     return differences(f"slot {settlement.slot}: settlement of account", due, moved)
 
 
