@@ -86,6 +86,11 @@ library BookPasses {
     /// 1, status byte 2, zone byte 3, cash bits 160-223, owner below (`AccountWord`).
     uint256 private constant HALF_ORDER = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
     uint256 private constant U32 = 0xffffffff;
+    uint256 private constant S_MASK = 0x7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff;
+    uint256 private constant STEPS_ROW = 0x700000000; // number of steps, at its place in a row
+    uint256 private constant ONE_STEP_ROW = 0x100000000;
+    uint256 private constant OWN_ROW = 0x1000000000;
+    uint256 private constant OTHER_ROW = 0x6000000000; // unopened or superseded
     uint256 private constant SALT_MASK = 0xffffffffffffffffffffffffffffffff00000000000000000000000000000000;
 
     /// @notice Reserve the working state and write what is the same for all orders of a slot. To be called before anything
@@ -114,13 +119,13 @@ library BookPasses {
     /// @notice Judge opened orders from row `index` on and return the index of the first row that is none, or their number.
     function judge(uint256[] memory rows, uint256[] memory words, uint256 index) internal view returns (uint256) {
         assembly ("memory-safe") {
-            // Read the steps of a record into ENERGIES and PRICES, and its salt. Their energy in all, with bit 40 or above set
-            // if a step is malformed, and what they cost at their limits, each rounded up.
-            function readSteps(kind, body) -> energyWh, cost {
+            // Read all steps of a record that has not exactly one into ENERGIES and PRICES. Where its salt is, their energy in
+            // all, with bit 40 or above set if a step is malformed, and what they cost at their limits, each rounded up.
+            function readSteps(length, body, isOffer) -> salt, energyWh, cost {
                 // Prices must get strictly worse: a bid's fall, and so do an offer's when all their bits are turned.
-                let turn := and(sub(0, and(shr(3, kind), 1)), U32)
+                let turn := and(sub(0, isOffer), U32)
                 let best := 0x100000000
-                let end := add(ENERGIES, shl(5, and(kind, 7)))
+                let end := add(ENERGIES, length)
                 for { let at := ENERGIES } lt(at, end) { at := add(at, 0x20) } {
                     let step := calldataload(body)
                     body := add(body, 8)
@@ -133,39 +138,7 @@ library BookPasses {
                     energyWh := add(energyWh, or(energy, shl(40, or(iszero(energy), iszero(lt(step, best))))))
                     best := step
                 }
-                mstore(TERMS_SALT, and(calldataload(body), SALT_MASK))
-            }
-            // The digest of the order whose steps and salt were read.
-            function digestOf(row, kind) -> digest {
-                let length := shl(5, and(kind, 7))
-                mstore(TERMS_SIDE, and(shr(3, kind), 1))
-                mstore(TERMS_ENERGIES, keccak256(ENERGIES, length))
-                mstore(TERMS_PRICES, keccak256(PRICES, length))
-                mstore(ORDER_ACCOUNT, and(row, U32))
-                mstore(ORDER_TERMS, keccak256(TERMS, 0xa0))
-                mstore(DIGEST_ORDER, keccak256(ORDER, 0x80))
-                digest := keccak256(DIGEST, 0x42)
-            }
-            // Whether the owner in `word` signed `digest`, canonically; as Signatures.recover.
-            function isSigned(digest, position, word) -> yes {
-                let parityAndS := calldataload(add(position, 0x20))
-                let s := shr(1, shl(1, parityAndS))
-                if gt(s, HALF_ORDER) { leave }
-                mstore(SIGNED, digest)
-                mstore(SIGNED_V, add(27, shr(255, parityAndS)))
-                mstore(SIGNED_R, calldataload(position))
-                mstore(SIGNED_S, s)
-                mstore(0x00, 0)
-                pop(staticcall(gas(), 1, SIGNED, 0x80, 0x00, 0x20))
-                // Nobody signed what recovers to zero, also not the account that does not exist.
-                yes := lt(shl(96, xor(mload(0x00), word)), iszero(iszero(mload(0x00))))
-            }
-            // List a relayed seal for the commitment.
-            function takeRelayed(row, digest) {
-                let entry := mload(ENTRIES_END)
-                mstore(entry, shl(224, row))
-                mstore(add(entry, 4), digest)
-                mstore(ENTRIES_END, add(entry, 36))
+                salt := body
             }
             // Put an own seal where it arrived. A place beyond the list is not written; the chain then comes out wrong.
             function takeOwn(row, digest) {
@@ -177,8 +150,80 @@ library BookPasses {
                 }
                 mstore(OWN_SEALS, add(mload(OWN_SEALS), 1))
             }
-            // Why an authentic order takes no part, 0 if it does; in the order that IDoubleAuction states.
-            function refusal(kind, word, energyWh, cover) -> reason {
+            // List a relayed seal for the commitment; whether the owner in `word` signed it, canonically (Signatures.recover).
+            function takeRelayed(row, word, digest, signature) -> isSigned {
+                let entry := mload(ENTRIES_END)
+                mstore(entry, shl(224, row))
+                mstore(add(entry, 4), digest)
+                mstore(ENTRIES_END, add(entry, 36))
+                let parityAndS := calldataload(add(signature, 0x20))
+                let s := and(parityAndS, S_MASK)
+                if gt(s, HALF_ORDER) { leave }
+                mstore(SIGNED, digest)
+                mstore(SIGNED_V, add(27, shr(255, parityAndS)))
+                mstore(SIGNED_R, calldataload(signature))
+                mstore(SIGNED_S, s)
+                mstore(0x00, 0)
+                pop(staticcall(gas(), 1, SIGNED, 0x80, 0x00, 0x20))
+                // Nobody signed what recovers to zero, also not the account that does not exist.
+                let signer := mload(0x00)
+                isSigned := gt(iszero(shl(96, xor(signer, word))), iszero(signer))
+            }
+            // Count the step at `from` in at its zone's price. A bid below the charge can trade at no price.
+            function tally(zone, isOffer, charge, from) {
+                let at := mload(zone)
+                let price := sub(shl(1, mload(add(from, 0xe0))), charge)
+                if sgt(price, at) {
+                    if lt(price, mload(add(zone, UP))) { mstore(add(zone, UP), price) }
+                    if isOffer { leave }
+                    zone := add(zone, BID_ABOVE)
+                    mstore(zone, add(mload(zone), mload(from)))
+                    leave
+                }
+                if slt(price, at) {
+                    if slt(price, 0) { leave }
+                    if sgt(price, mload(add(zone, DOWN))) { mstore(add(zone, DOWN), price) }
+                    if iszero(isOffer) { leave }
+                    zone := add(zone, OFFER_BELOW)
+                    mstore(zone, add(mload(zone), mload(from)))
+                    leave
+                }
+                zone := add(zone, add(BID_AT, shl(6, isOffer)))
+                mstore(zone, add(mload(zone), mload(from)))
+            }
+            // Authenticate an opened order and tally it, or return why it is void, in the order that IDoubleAuction states.
+            function judgeOne(row, word) -> reason {
+                let body := shr(48, row)
+                let isOffer := and(shr(35, row), 1)
+                let length := and(shr(27, row), 0xe0) // 32 bytes a step
+                let energyWh
+                let cover
+                switch eq(length, 0x20)
+                case 1 {
+                    cover := calldataload(body)
+                    energyWh := shr(224, cover)
+                    cover := and(shr(192, cover), U32)
+                    mstore(ENERGIES, energyWh)
+                    mstore(PRICES, cover)
+                    cover := div(add(mul(energyWh, cover), 999), 1000)
+                    body := add(body, 8)
+                }
+                default { body, energyWh, cover := readSteps(length, body, isOffer) }
+                mstore(TERMS_SIDE, isOffer)
+                mstore(TERMS_ENERGIES, keccak256(ENERGIES, length))
+                mstore(TERMS_PRICES, keccak256(PRICES, length))
+                mstore(TERMS_SALT, and(calldataload(body), SALT_MASK))
+                mstore(ORDER_ACCOUNT, and(row, U32))
+                mstore(ORDER_TERMS, keccak256(TERMS, 0xa0))
+                mstore(DIGEST_ORDER, keccak256(ORDER, 0x80))
+                switch and(row, OWN_ROW)
+                case 0 {
+                    if iszero(takeRelayed(row, word, keccak256(DIGEST, 0x42), add(body, 16))) {
+                        reason := 1 // bad signature
+                        leave
+                    }
+                }
+                default { takeOwn(row, keccak256(DIGEST, 0x42)) }
                 if xor(byte(2, word), 1) {
                     reason := 2 // not active
                     leave
@@ -187,69 +232,38 @@ library BookPasses {
                     reason := 6 // zone left out
                     leave
                 }
-                if or(gt(and(kind, 7), 4), gt(sub(energyWh, 1), 0x7ffffffe)) {
+                if or(gt(length, 0x80), gt(sub(energyWh, 1), 0x7ffffffe)) {
                     reason := 4 // malformed: too many steps, none, a bad one, or too much energy
                     leave
                 }
-                let class := byte(1, word)
-                if gt(class, 7) { class := 7 }
-                class := shl(5, class)
-                if and(kind, 8) {
-                    cover := div(add(mul(energyWh, and(shr(class, mload(COLLATERAL_PRICES)), U32)), 999), 1000)
+                body := byte(1, word) // from here on 32 times the reputation class
+                if gt(body, 7) { body := 7 }
+                body := shl(5, body)
+                if isOffer {
+                    cover := div(add(mul(energyWh, and(shr(body, mload(COLLATERAL_PRICES)), U32)), 999), 1000)
                 }
-                cover := add(cover, and(shr(class, mload(BONDS)), U32))
-                if slt(signextend(7, shr(160, word)), cover) { reason := 3 } // insolvent
-            }
-            // Count the steps in at their zone's price. A bid below the charge can trade at no price.
-            function tally(kind, word) {
+                cover := add(cover, and(shr(body, mload(BONDS)), U32))
+                if slt(signextend(7, shr(160, word)), cover) {
+                    reason := 3 // insolvent
+                    leave
+                }
                 let zone := mload(add(mload(ZONES), shl(5, byte(3, word))))
-                let at := mload(zone)
-                let isOffer := and(shr(3, kind), 1)
                 let charge := mul(iszero(isOffer), mload(CHARGE_HALF))
-                let end := add(ENERGIES, shl(5, and(kind, 7)))
-                for { let from := ENERGIES } lt(from, end) { from := add(from, 0x20) } {
-                    let price := sub(shl(1, mload(add(from, 0xe0))), charge)
-                    let sum := 0
-                    switch sgt(price, at)
-                    case 1 {
-                        if lt(price, mload(add(zone, UP))) { mstore(add(zone, UP), price) }
-                        if iszero(isOffer) { sum := add(zone, BID_ABOVE) }
+                tally(zone, isOffer, charge, ENERGIES)
+                if gt(length, 0x20) {
+                    length := add(ENERGIES, length)
+                    for { let from := add(ENERGIES, 0x20) } lt(from, length) { from := add(from, 0x20) } {
+                        tally(zone, isOffer, charge, from)
                     }
-                    default {
-                        if slt(price, 0) { continue }
-                        switch eq(price, at)
-                        case 1 { sum := add(add(zone, BID_AT), shl(6, isOffer)) }
-                        default {
-                            if sgt(price, mload(add(zone, DOWN))) { mstore(add(zone, DOWN), price) }
-                            if isOffer { sum := add(zone, OFFER_BELOW) }
-                        }
-                    }
-                    if sum { mstore(sum, add(mload(sum), mload(from))) }
                 }
-            }
-            // Authenticate an opened order and tally it, or return why it is void.
-            function judgeOne(row, kind, word) -> reason {
-                let energyWh, cost := readSteps(kind, shr(48, row))
-                let digest := digestOf(row, kind)
-                switch and(kind, 0x10)
-                case 0 {
-                    takeRelayed(row, digest)
-                    let signature := add(add(shr(48, row), 16), shl(3, and(kind, 7)))
-                    reason := iszero(isSigned(digest, signature, word)) // bad signature: 1
-                }
-                default { takeOwn(row, digest) }
-                if reason { leave }
-                reason := refusal(kind, word, energyWh, cost)
-                if iszero(reason) { tally(kind, word) }
             }
 
             let end := add(add(rows, 0x20), shl(5, mload(rows)))
             let gap := sub(words, rows)
             for { rows := add(rows, shl(5, add(index, 1))) } lt(rows, end) { rows := add(rows, 0x20) } {
                 let row := mload(rows)
-                let kind := byte(27, row)
-                if gt(kind, 0x1f) { break }
-                let reason := judgeOne(row, kind, mload(add(rows, gap)))
+                if and(row, OTHER_ROW) { break }
+                let reason := judgeOne(row, mload(add(rows, gap)))
                 if reason {
                     let void := mload(VOIDS_END)
                     mstore(void, or(shl(224, row), shl(216, reason)))
@@ -276,12 +290,11 @@ library BookPasses {
                 mstore(running, reached)
                 filled := sub(div(mul(trades, reached), whole), div(mul(trades, before), whole))
             }
-            // What an order trades: steps better than the price wholly, those at it their share.
-            function filledOf(zone, kind, body) -> filled {
+            // What an order of several steps trades, whose first one is better than the price.
+            function filledOf(zone, isOffer, charge, row) -> filled {
                 let at := mload(zone)
-                let isOffer := and(shr(3, kind), 1)
-                let charge := mul(iszero(isOffer), mload(CHARGE_HALF))
-                let end := add(body, shl(3, and(kind, 7)))
+                let body := shr(48, row)
+                let end := add(body, and(shr(29, row), 0x38)) // 8 bytes a step
                 for {} lt(body, end) { body := add(body, 8) } {
                     let step := calldataload(body)
                     let price := sub(shl(1, and(shr(192, step), U32)), charge)
@@ -320,14 +333,25 @@ library BookPasses {
             }
             function fillOne(row, word) {
                 let zone := mload(add(mload(ZONES), shl(5, byte(3, word))))
-                let energy := filledOf(zone, byte(27, row), shr(48, row))
+                let isOffer := and(shr(35, row), 1)
+                let charge := mul(iszero(isOffer), mload(CHARGE_HALF))
+                // The first step is the best: steps better than the price trade wholly, those at it their share.
+                let energy := calldataload(shr(48, row))
+                let price := sub(shl(1, and(shr(192, energy), U32)), charge)
+                energy := shr(224, energy)
+                switch eq(price, mload(zone))
+                case 1 { energy := shareOf(zone, isOffer, energy) }
+                default {
+                    if eq(sgt(price, mload(zone)), isOffer) { leave }
+                    if xor(and(row, STEPS_ROW), ONE_STEP_ROW) { energy := filledOf(zone, isOffer, charge, row) }
+                }
                 if iszero(energy) { leave }
                 let locked
                 let position
-                switch and(byte(27, row), 8)
+                switch isOffer
                 case 0 {
                     // a buyer pays price and charge, rounded up
-                    locked := div(add(mul(energy, add(mload(zone), mload(CHARGE_HALF))), 1999), 2000)
+                    locked := div(add(mul(energy, add(mload(zone), charge)), 1999), 2000)
                     addTo(BUYERS_PAY, locked)
                     addTo(BOUGHT_WH, energy)
                     position := shl(192, energy)

@@ -25,6 +25,8 @@ library BookReader {
     uint256 private constant SIGNATURE_BYTES = 64;
     /// @dev An own order without steps.
     uint256 private constant RECORD_BYTES_MIN = 23;
+    /// @dev Length of an opened record of each kind, kind 0 in the first byte: 5 + 8 a step + 16, and 64 relayed or 2 own.
+    uint256 private constant OPENED_BYTES = 0x555d656d757d858d555d656d757d858d171f272f373f474f171f272f373f474f;
     uint256 private constant ACCOUNT_MASK = 0xffffffff;
 
     /// @notice Return a row for every record of a page, and their accounts, 4 bytes each.
@@ -54,15 +56,13 @@ library BookReader {
                 let gap := add(sub(accounts, shr(3, rows)), 0x1c)
                 for {} lt(position, end) {} {
                     let head := shr(216, calldataload(position))
+                    if gt(head, 0x1fffffffff) { break }
                     let account := and(head, ACCOUNT_MASK)
-                    if or(gt(head, 0x1fffffffff), iszero(gt(account, previous))) { break }
-                    // an own record has two bytes more before its body, and no signature
-                    let own := and(shr(32, head), OWN_BIT)
-                    let body := add(add(position, HEAD_BYTES), shr(3, own))
-                    let next := add(add(body, mul(iszero(own), SIGNATURE_BYTES)), shl(3, and(shr(32, head), STEPS_MASK)))
-                    next := add(next, SALT_BYTES)
+                    if iszero(gt(account, previous)) { break }
+                    let next := add(position, byte(shr(32, head), OPENED_BYTES))
                     if gt(next, end) { break }
-                    mstore(free, or(head, shl(48, body)))
+                    // an own record has two bytes more before its body
+                    mstore(free, or(head, shl(48, add(add(position, HEAD_BYTES), and(shr(35, head), 2)))))
                     mstore(add(gap, shr(3, free)), shl(224, account))
                     free := add(free, 0x20)
                     previous := account
