@@ -5,6 +5,7 @@ daemons have done theirs: seals before the gate, the commitment, the clearing, t
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,7 +20,7 @@ from p2ptrade.demo.processes import Daemon, Fleet, TimedOutError, wait_for
 from p2ptrade.demo.world import World
 from p2ptrade.domain.slot import end_of
 from p2ptrade.domain.units import AccountId, SlotNumber
-from p2ptrade.errors import ChainError
+from p2ptrade.errors import ChainError, PeerUnreachableError
 from p2ptrade.transport.clients import RelayClient
 from p2ptrade.transport.schemas.market import SlotState
 
@@ -40,6 +41,12 @@ class SlotNews:
 
 
 Report = Callable[[SlotNews], None]
+Disturbance = Callable[["Driver", str, SlotNumber], None]
+"""Called at the points `sealed`, `committed` and `ended` of a slot: for drills that kill daemons on the way."""
+
+
+def leave_alone(driver: "Driver", point: str, slot: SlotNumber) -> None:
+    """Disturb nothing."""
 
 
 @dataclass
@@ -52,6 +59,7 @@ class Driver:
     clock: WarpedClock
     relay: RelayClient
     homes: Mapping[AccountId, int]
+    disturb: Disturbance = leave_alone
     feeder: dict[SlotNumber, FeederState] = field(default_factory=dict)
     rounds: dict[SlotNumber, int] = field(default_factory=dict)
     sealed: dict[SlotNumber, int] = field(default_factory=dict)
@@ -68,6 +76,7 @@ class Driver:
             slot, ended = SlotNumber(number), SlotNumber(number - SLOTS_BEHIND)
             state = self._trade(slot) if slot <= last else None
             self.clock.jump_to(end_of(ended) + 1)
+            self.disturb(self, "ended", ended)
             settled = self._await_settlement(ended) if ended >= first else None
             if state is not None:
                 state = self._await_clearing(slot)
@@ -107,10 +116,12 @@ class Driver:
         self._await_limits(slot)
         self.clock.jump_to(gate - SEALING_ENDS_S)
         self._await_steps("agent", self.world.ports.agent)
+        self.disturb(self, "sealed", slot)
         self.clock.jump_to(gate - COMMIT_S)
-        state = self.relay.slot(slot)
+        state = self._state(slot)
         if state.seals:
             self._wait(f"the commitment of slot {slot}", lambda: self.market.auction.root(slot) is not None)
+        self.disturb(self, "committed", slot)
         return state
 
     def _await_limits(self, slot: SlotNumber) -> None:
@@ -122,17 +133,29 @@ class Driver:
         self._wait(f"the limits of slot {due[-1]}", lambda: all(map(any, limits.read_many("hashOf", recent))))
 
     def _await_clearing(self, slot: SlotNumber) -> SlotState:
-        state = self.relay.slot(slot)
+        state = self._state(slot)
         if not state.seals:
             return state
 
         def is_over() -> bool:
             nonlocal state
-            state = self.relay.slot(slot)
+            state = self._state(slot)
             return state.clear_transaction is not None or state.given_up
 
         self._wait(f"the clearing of slot {slot}", is_over)
         return state
+
+    def _state(self, slot: SlotNumber) -> SlotState:
+        """Return what the relay says of a slot, waiting for it if it is just being started again."""
+        found: list[SlotState] = []
+
+        def answers() -> bool:
+            with suppress(PeerUnreachableError):
+                found.append(self.relay.slot(slot))
+            return bool(found)
+
+        self._wait("an answer of the relay", answers)
+        return found[-1]
 
     def _await_settlement(self, slot: SlotNumber) -> SlotNumber:
         settlement = self.market.settlement

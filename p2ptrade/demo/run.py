@@ -9,7 +9,7 @@ from typing import Any, Final
 from p2ptrade.audit.books import audit_books
 from p2ptrade.chain.client import ChainClient
 from p2ptrade.demo.clock import WarpedClock
-from p2ptrade.demo.driver import Driver, Report
+from p2ptrade.demo.driver import Disturbance, Driver, Report, leave_alone
 from p2ptrade.demo.figures import Figures, figures_of
 from p2ptrade.demo.processes import Daemon, Fleet
 from p2ptrade.demo.record import record_day, transactions_and_gas
@@ -26,7 +26,9 @@ NOTICE: Final = (
 FOLDER: Final = "run"
 
 
-def run_demo(scenario: Scenario, say: Callable[[str], None], report: Report) -> Figures:
+def run_demo(
+    scenario: Scenario, say: Callable[[str], None], report: Report, disturb: Disturbance = leave_alone
+) -> Figures:
     """Run one day and write its report into `scenario.out`; return the figures with their timings.
 
     `say` is told what is being set up, `report` what each slot came to. Logs and state of all daemons are in the
@@ -51,7 +53,7 @@ def run_demo(scenario: Scenario, say: Callable[[str], None], report: Report) -> 
             clock.jump_to(world.timeline.daemons_start_s)
             say("starting the daemons")
             with RelayClient(world.url(world.ports.relay)) as relay:
-                driver = Driver(world, market, fleet, clock, relay, homes)
+                driver = Driver(world, market, fleet, clock, relay, homes, disturb)
                 driver.start_daemons()
                 traded_from = time.monotonic()
                 driver.run(report)
