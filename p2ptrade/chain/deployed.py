@@ -20,7 +20,13 @@ from p2ptrade.chain.contracts.relay_stake import RelayStake
 from p2ptrade.chain.contracts.reputation import Reputation
 from p2ptrade.chain.contracts.settlement import Settlement
 from p2ptrade.chain.contracts.tariffs import Tariffs
-from p2ptrade.chain.typed_data import Domain, auction_domain, reading_domain, settlement_domain
+from p2ptrade.chain.typed_data import (
+    Domain,
+    auction_domain,
+    reading_domain,
+    reputation_domain,
+    settlement_domain,
+)
 from p2ptrade.errors import ConfigError, WrongChainError
 
 ADDRESSES_FILE: Final = "addresses.json"
@@ -165,6 +171,11 @@ class Market:
     def reading_domain(self) -> Domain:
         """Return the domain of readings."""
         return reading_domain(self.client.chain_id, self.at("ParticipantRegistry"))
+
+    @property
+    def reputation_domain(self) -> Domain:
+        """Return the domain of the counts of a day."""
+        return reputation_domain(self.client.chain_id, self.at("Reputation"))
 
     def at(self, contract: str) -> ChecksumAddress:
         """Return the address of a contract.

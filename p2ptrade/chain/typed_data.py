@@ -7,13 +7,15 @@ A message is a frozen dataclass whose `FIELDS` are those of the Solidity type ha
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 from eth_hash.auto import keccak
 from eth_typing import ChecksumAddress
 
 from p2ptrade.chain.signatures import DigestSigner
 from p2ptrade.domain.order import Side, Step
+from p2ptrade.domain.reading import Reading
+from p2ptrade.domain.report import Report
 from p2ptrade.errors import InputError
 
 _DOMAIN_TYPE: Final = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
@@ -227,6 +229,18 @@ class ReportMessage(Message):
     accounts: int
     delivered_wh: int
 
+    @classmethod
+    def of(cls, report: Report) -> Self:
+        """Return the message that stands for a report."""
+        return cls(
+            slot=report.slot,
+            version=report.version,
+            readings_root=report.readings_root,
+            data_hash=report.data_hash,
+            accounts=report.accounts,
+            delivered_wh=report.delivered_wh,
+        )
+
 
 @dataclass(frozen=True)
 class ReadingMessage(Message):
@@ -255,6 +269,32 @@ class ReadingMessage(Message):
     sequence: int
     previous: bytes
 
+    @classmethod
+    def of(cls, reading: Reading) -> Self:
+        """Return the message that stands for a reading."""
+        return cls(
+            account=reading.account,
+            meter_point=reading.meter_point,
+            slot=reading.slot,
+            import_wh=reading.registers.import_wh,
+            export_wh=reading.registers.export_wh,
+            meter_time=reading.meter_time_s,
+            quality=int(reading.quality),
+            sequence=reading.sequence,
+            previous=reading.previous,
+        )
+
+
+@dataclass(frozen=True)
+class DayCountsMessage(Message):
+    """What the oracles say of a UTC day for reputation: the hash of the packed counts of all accounts."""
+
+    TYPE = "DayCounts"
+    FIELDS = (("uint32", "day", "day"), ("bytes32", "countsHash", "counts_hash"))
+
+    day: int
+    counts_hash: bytes
+
 
 def auction_domain(chain_id: int, double_auction: ChecksumAddress) -> Domain:
     """Return the domain of orders, receipts and verdicts."""
@@ -269,6 +309,11 @@ def settlement_domain(chain_id: int, settlement: ChecksumAddress) -> Domain:
 def reading_domain(chain_id: int, participant_registry: ChecksumAddress) -> Domain:
     """Return the domain of meter readings."""
     return Domain("p2ptrade-reading", chain_id, participant_registry)
+
+
+def reputation_domain(chain_id: int, reputation: ChecksumAddress) -> Domain:
+    """Return the domain of the counts of a day."""
+    return Domain("p2ptrade-reputation", chain_id, reputation)
 
 
 def sign(message: Message, domain: Domain, signer: DigestSigner) -> bytes:

@@ -171,7 +171,13 @@ class OracleSettings(ServiceSettings):
         default=(), description="All oracles in the order of their turns, this one included."
     )
     index: Whole = Field(default=0, description="Which of the peers this one is.")
-    reading_timeout_s: Seconds = 900.0
+    reading_timeout_s: Seconds = Field(
+        default=900.0, description="How long after the end of a slot readings are waited for, in seconds."
+    )
+    takeover_s: Seconds = Field(
+        default=60.0, description="How long each oracle leaves the turn to the one before it, in seconds."
+    )
+    dso_url: Url | None = Field(default=None, description="Grid operator's service, for the envelopes of a slot.")
 
 
 class GatewaySettings(ServiceSettings):

@@ -32,10 +32,12 @@ from p2ptrade.transport.schemas.market import (
     SlotState,
 )
 from p2ptrade.transport.schemas.metering import (
+    DayMessage,
     OracleInfo,
     ReadingAcks,
     ReadingProof,
     ReadingsMessage,
+    ReadingsOfSlot,
     ReportData,
     ReportMessage,
 )
@@ -200,6 +202,14 @@ class OracleClient(ServiceClient):
     def send_readings(self, readings: ReadingsMessage) -> ReadingAcks:
         """Send signed readings; what was acknowledged is durable there, repeats are known and change nothing."""
         return self._write("/v1/readings", readings, ReadingAcks)
+
+    def readings(self, slot: SlotNumber) -> ReadingsOfSlot | None:
+        """Return the signed readings that the oracle has of a slot, or nothing while it has none."""
+        return self._read_or_none(f"/v1/slots/{slot}/readings", ReadingsOfSlot)
+
+    def day(self, day: int) -> DayMessage | None:
+        """Return the oracle's signature over the reputation counts of a UTC day, or nothing while it has none."""
+        return self._read_or_none(f"/v1/days/{day}", DayMessage)
 
     def report(self, slot: SlotNumber) -> ReportMessage | None:
         """Return the oracle's own signature over the report of a slot, or nothing while it has none."""

@@ -118,6 +118,39 @@ class Settlement(ContractWrapper):
         """Return the call that settles a page; `later` are the hashes of the pages after it."""
         return self.call_data("settlePage", report.values(), page, list(later))
 
+    def at_once_data(self, report: ReportMessage, signatures: Sequence[bytes], page: bytes) -> bytes:
+        """Return the call that submits and settles a report of one page."""
+        return self.call_data("settleAtOnce", report.values(), list(signatures), page)
+
+    def correction_data(
+        self,
+        report: ReportMessage,
+        first: ReportMessage,
+        corrections: bytes,
+        proofs: Sequence[tuple[bytes, bytes, Sequence[bytes]]],
+    ) -> bytes:
+        """Return the call that settles a correction; `proofs` are pages of the first report (before, page, later)."""
+        listed = [(before, page, list(later)) for before, page, later in proofs]
+        return self.call_data("settleCorrection", report.values(), first.values(), corrections, listed)
+
+    def mint_corrected_data(self, slot: SlotNumber, positions: bytes) -> bytes:
+        """Return the call that mints what corrections found delivered."""
+        return self.call_data("mintCorrected", slot, positions)
+
+    def correction_digest(self, slot: SlotNumber, *, block: Block = LATEST) -> bytes | None:
+        """Return the digest of the newest correcting report that was submitted for a slot."""
+        digest = bytes(self.read("correctionDigestOf", slot, block=block))
+        return digest if any(digest) else None
+
+    def correction_window_s(self) -> int:
+        """Return how long after the end of a slot corrections are accepted, in seconds."""
+        return int(self.read("correctionWindow"))
+
+    def settled_pages(self, slot: SlotNumber, *, first: Block, last: Block = LATEST) -> list[bytes]:
+        """Return the running hashes of the pages of a slot that were settled, in their order."""
+        records = self.events("PageSettled", first=first, last=last, where={"slot": slot})
+        return [bytes(each.values["dataHash"]) for each in records]
+
     def contest_data(self, slot: SlotNumber, account: AccountId, reading_digest: bytes) -> bytes:
         """Return the call by which a participant contests a settled slot."""
         return self.call_data("contest", slot, account, reading_digest)

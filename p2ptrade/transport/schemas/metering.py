@@ -42,6 +42,13 @@ class ReadingsMessage(WireModel):
     readings: Annotated[tuple[ReadingMessage, ...], Field(min_length=1, max_length=READINGS_MAX)]
 
 
+class ReadingsOfSlot(WireModel):
+    """The signed readings that an oracle has of a slot, for another oracle that lacks some."""
+
+    slot: U64
+    readings: Annotated[tuple[ReadingMessage, ...], Field(max_length=READINGS_MAX)]
+
+
 class ReadingWord(StrEnum):
     """What became of a reading: kept, known already, kept with a flag, or refused."""
 
@@ -85,6 +92,15 @@ class ReportData(WireModel):
     slot: U64
     version: U32
     pages: tuple[PageBytes, ...]
+
+
+class DayMessage(WireModel):
+    """An oracle's own signature over the reputation counts of a UTC day (EIP-712 `DayCounts`), with the counts."""
+
+    day: U32
+    counts: PageBytes
+    oracle: Address
+    signature: Signature
 
 
 class ReadingProof(WireModel):

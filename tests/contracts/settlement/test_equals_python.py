@@ -1,7 +1,7 @@
 """Settlement.sol and p2ptrade.domain.settlement pay every account the same, to the micro-credit.
 
-Paths: given a cleared slot with any mix of buyers, sellers and others, when pages settle it under each imbalance rule, then
-ledger entries, tokens and system accounts are those computed in Python; in one page or in several; several slots on end.
+Paths: given a cleared slot with any mix of buyers, sellers and others, when pages settle it under each imbalance rule,
+then ledger entries, tokens and system accounts are those computed in Python; one page or several, slots on end.
 """
 
 from random import Random

@@ -1,0 +1,153 @@
+"""The oracle's view of the chain: settlement, auction, ledger and registry of one market."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from eth_typing import ChecksumAddress
+
+from p2ptrade.chain.contracts.authority import Role
+from p2ptrade.chain.deployed import Market
+from p2ptrade.chain.settlement_page import unpack_positions
+from p2ptrade.chain.typed_data import ReportMessage
+from p2ptrade.domain.metered import ClearedSlot
+from p2ptrade.domain.report import Report
+from p2ptrade.domain.units import AccountId, EpochSeconds, SlotNumber
+from p2ptrade.oracle.ports import Call, ClearingFacts, Head, MeterPoint, SettledFacts
+
+_SLOTS_AT_ONCE = 256
+
+
+@dataclass
+class MarketView:
+    """Reads what an oracle needs. Metering is read from the registry's events, each block once."""
+
+    market: Market
+    _points: dict[AccountId, MeterPoint] = field(default_factory=dict)
+    _read_up_to: int = -1
+    _clearings: dict[SlotNumber, ClearingFacts] = field(default_factory=dict)
+
+    def head(self) -> Head:
+        """Return the newest block."""
+        head = self.market.client.head()
+        return Head(head.number, head.time_s)
+
+    def meter_points(self) -> Mapping[AccountId, MeterPoint]:
+        """Return all participants' metering."""
+        head = self.market.client.head().number
+        if head <= self._read_up_to:
+            return self._points
+        first = max(self._read_up_to + 1, self.market.first_block)
+        self._read_admissions(first, head)
+        self._read_changes(first, head)
+        self._read_up_to = head
+        return self._points
+
+    def states(self, slots: Sequence[SlotNumber]) -> Mapping[SlotNumber, str]:
+        """Return the settlement state of slots by name."""
+        found: dict[SlotNumber, str] = {}
+        for at in range(0, len(slots), _SLOTS_AT_ONCE):
+            some = slots[at : at + _SLOTS_AT_ONCE]
+            states = self.market.settlement.states(some)
+            found.update({slot: state.name for slot, state in zip(some, states, strict=True)})
+        return found
+
+    def settled(self, slot: SlotNumber) -> SettledFacts:
+        """Return how far the settlement of a slot is."""
+        known = self.market.settlement.settlement(slot)
+        return SettledFacts(known.state.name, known.version, known.delivered_wh, known.minted_wh)
+
+    def clearing(self, slot: SlotNumber) -> ClearingFacts:
+        """Return the clearing of a slot; asked for after the slot, so it does not change any more."""
+        if slot not in self._clearings:
+            self._clearings[slot] = self._read_clearing(slot)
+            while len(self._clearings) > _SLOTS_AT_ONCE:
+                del self._clearings[min(self._clearings)]
+        return self._clearings[slot]
+
+    def quorum(self, slot: SlotNumber) -> int:
+        """Return how many signatures a report of a slot needs."""
+        return self.market.settlement.rules(slot).quorum
+
+    def is_oracle(self, address: ChecksumAddress) -> bool:
+        """Return whether an address may sign reports now."""
+        return self.market.authority.has_role(Role.ORACLE, address)
+
+    def submitted_digest(self, slot: SlotNumber, version: int) -> bytes | None:
+        """Return the digest of the report that was submitted for a version: the first, or the newest correction."""
+        settlement = self.market.settlement
+        return settlement.report_digest(slot) if version == 1 else settlement.correction_digest(slot)
+
+    def settled_pages(self, slot: SlotNumber) -> Sequence[bytes]:
+        """Return the running hashes of the pages of a slot that were settled."""
+        return self.market.settlement.settled_pages(slot, first=self.market.first_block)
+
+    def settle_call(self, report: Report, signatures: Sequence[bytes], pages: Sequence[bytes]) -> Call:
+        """Return the call that submits a report, and settles it at once if it has one page."""
+        message, settlement = ReportMessage.of(report), self.market.settlement
+        if len(pages) == 1:
+            return Call(settlement.address, settlement.at_once_data(message, signatures, pages[0]))
+        return self.submit_call(report, signatures)
+
+    def page_call(self, report: Report, page: bytes, later: Sequence[bytes]) -> Call:
+        """Return the call that settles the next page of a submitted report."""
+        settlement = self.market.settlement
+        return Call(settlement.address, settlement.page_data(ReportMessage.of(report), page, later))
+
+    def submit_call(self, report: Report, signatures: Sequence[bytes]) -> Call:
+        """Return the call that submits a report."""
+        settlement = self.market.settlement
+        return Call(settlement.address, settlement.submit_data(ReportMessage.of(report), signatures))
+
+    def correction_call(
+        self,
+        report: Report,
+        first: Report,
+        corrections: bytes,
+        proofs: Sequence[tuple[bytes, bytes, Sequence[bytes]]],
+    ) -> Call:
+        """Return the call that settles a submitted correction."""
+        settlement = self.market.settlement
+        messages = ReportMessage.of(report), ReportMessage.of(first)
+        return Call(settlement.address, settlement.correction_data(*messages, corrections, proofs))
+
+    def mint_call(self, slot: SlotNumber, positions: bytes) -> Call:
+        """Return the call that mints what corrections found delivered."""
+        settlement = self.market.settlement
+        return Call(settlement.address, settlement.mint_corrected_data(slot, positions))
+
+    def _read_clearing(self, slot: SlotNumber) -> ClearingFacts:
+        cleared = self.market.auction.cleared(slot, first=self.market.first_block)
+        if cleared is None:
+            return ClearingFacts()
+        result = cleared.result
+        return ClearingFacts(
+            positions=unpack_positions(cleared.positions),
+            packed_positions=cleared.positions,
+            cleared=ClearedSlot(result.bought_wh, result.network_micro, result.fee_micro, result.rent_micro),
+            envelope_root=cleared.envelope_root,
+        )
+
+    def _read_admissions(self, first: int, last: int) -> None:
+        registry, times = self.market.registry, {}
+        for record in registry.events("ParticipantAdmitted", first=first, last=last):
+            block, values = record.log.block_number, record.values
+            if block not in times:
+                times[block] = self.market.client.head(block).time_s
+            account = AccountId(values["account"])
+            self._points[account] = MeterPoint(
+                account,
+                values["meterPoint"],
+                values["gateway"],
+                values["capacityKw"],
+                EpochSeconds(times[block]),
+            )
+
+    def _read_changes(self, first: int, last: int) -> None:
+        names = ("GatewayChanged", "ConnectionChanged")
+        for record in self.market.registry.events(names, first=first, last=last):
+            account, values = AccountId(record.values["account"]), record.values
+            point = self._points[account]
+            if record.name == "GatewayChanged":
+                self._points[account] = replace(point, gateway=values["gateway"])
+            else:
+                self._points[account] = replace(point, capacity_kw=values["capacityKw"])

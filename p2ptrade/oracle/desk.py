@@ -1,0 +1,126 @@
+"""The oracle's desk: takes signed readings, believes none without its gateway's signature, keeps every one it takes.
+
+Idempotent by account and sequence number: the same reading sent again is known, another one under the same number is
+refused. What breaks a rule without being refused is kept with a flag.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from p2ptrade.chain.signatures import recover
+from p2ptrade.chain.typed_data import Domain, ReadingMessage
+from p2ptrade.domain.reading import SignedReading
+from p2ptrade.domain.report import KeptReading
+from p2ptrade.domain.units import AccountId
+from p2ptrade.metering.plausibility import examine
+from p2ptrade.oracle.metrics import OracleMetrics
+from p2ptrade.oracle.ports import ChainView, MeterPoint, Store
+
+
+class Taken(Enum):
+    """What became of a reading."""
+
+    STORED = "stored"
+    KNOWN = "known"
+    FLAGGED = "flagged"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer for one reading."""
+
+    account: AccountId
+    sequence: int
+    taken: Taken
+    reason: str | None = None
+
+
+@dataclass
+class Desk:
+    """Takes readings for one market; may be used by several threads."""
+
+    chain: ChainView
+    store: Store
+    domain: Domain
+    metrics: OracleMetrics = field(default_factory=OracleMetrics)
+    stored: int = 0
+    _newest: dict[AccountId, SignedReading] = field(default_factory=dict)
+    _points: Mapping[AccountId, MeterPoint] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._newest = self.store.newest()
+
+    def take(self, readings: Sequence[SignedReading]) -> list[Answer]:
+        """Take readings, each meter's in order, and return an answer for each once they are on the disk.
+
+        Raises:
+            ChainUnreachableError: the chain cannot be asked whose the readings are.
+        """
+        with self._lock:
+            self._know({signed.reading.account for signed in readings})
+            now_s = self.chain.head().time_s
+            kept: list[KeptReading] = []
+            newest = dict(self._newest)
+            answers = [self._examine(signed, newest, kept, now_s) for signed in readings]
+            self.store.keep_readings(kept)
+            self._newest = newest
+            self.stored += len(kept)
+        for answer in answers:
+            self.metrics.readings.labels(answer.taken.value).inc()
+        return answers
+
+    def _know(self, accounts: set[AccountId]) -> None:
+        """Ask the chain for metering again if somebody is unknown or changed the gateway."""
+        if accounts - self._points.keys():
+            self._points = self.chain.meter_points()
+
+    def _examine(
+        self, signed: SignedReading, newest: dict[AccountId, SignedReading], kept: list[KeptReading], now_s: int
+    ) -> Answer:
+        reading = signed.reading
+        point = self._points.get(reading.account)
+        if point is None:
+            return _answer(signed, Taken.REFUSED, f"account {reading.account} takes no part in this market")
+        if reading.meter_point != point.meter_point:
+            return _answer(signed, Taken.REFUSED, "the meter point is not the one registered for the account")
+        if not self._is_signed(signed, point):
+            return _answer(signed, Taken.REFUSED, "the signature is not the registered gateway's")
+        last = newest.get(reading.account)
+        if last is not None and reading.sequence <= last.reading.sequence:
+            return self._again(signed, last)
+        findings = examine(reading, last, capacity_kw=point.capacity_kw, now_s=now_s)
+        refusals = [finding.text for finding in findings if finding.refuses]
+        if refusals:
+            return _answer(signed, Taken.REFUSED, "; ".join(refusals))
+        kept.append(KeptReading(signed, tuple(finding.rule.value for finding in findings)))
+        newest[reading.account] = signed
+        if findings:
+            return _answer(signed, Taken.FLAGGED, "; ".join(finding.text for finding in findings))
+        return _answer(signed, Taken.STORED)
+
+    def _is_signed(self, signed: SignedReading, point: MeterPoint) -> bool:
+        """Return whether the digest is the reading's and the signature its gateway's, a changed gateway included."""
+        if ReadingMessage.of(signed.reading).digest(self.domain) != signed.digest:
+            return False
+        signer = recover(signed.digest, signed.signature)
+        if signer == point.gateway:
+            return True
+        self._points = self.chain.meter_points()
+        return signer is not None and signer == self._points[point.account].gateway
+
+    def _again(self, signed: SignedReading, last: SignedReading) -> Answer:
+        """Answer a reading whose number is not a new one."""
+        reading = signed.reading
+        is_last = reading.sequence == last.reading.sequence
+        there = last if is_last else self.store.reading(reading.account, reading.sequence)
+        if there is not None and there.digest == signed.digest:
+            return _answer(signed, Taken.KNOWN)
+        return _answer(signed, Taken.REFUSED, f"there is another reading with number {reading.sequence} already")
+
+
+def _answer(signed: SignedReading, taken: Taken, reason: str | None = None) -> Answer:
+    return Answer(signed.reading.account, signed.reading.sequence, taken, reason)

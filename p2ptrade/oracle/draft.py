@@ -1,0 +1,130 @@
+"""Making reports: reads what is known of a slot, and hands it to the pure part.
+
+All oracles must come to the same bytes, so everything that goes in is either on the chain or a signed reading. Before
+substitutes are used, an oracle asks its peers for the readings that it lacks; what they send is verified like what a
+gateway sends.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from p2ptrade.domain.metered import MeteredAccount
+from p2ptrade.domain.report import KeptReport
+from p2ptrade.domain.slot import end_of, start_of
+from p2ptrade.domain.units import AccountId, EnergyWh, SlotNumber
+from p2ptrade.errors import PeerUnreachableError
+from p2ptrade.grid.merkle import EMPTY_ROOT
+from p2ptrade.oracle.desk import Desk
+from p2ptrade.oracle.energy import Measured, SlotEnergy, SlotReadings, energy_of, measured
+from p2ptrade.oracle.ports import ChainView, ClearingFacts, Envelope, Envelopes, MeterPoint, Peer, Store
+from p2ptrade.oracle.report import make_correction, make_report
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Drafter:
+    """Drafts reports from the store and the chain."""
+
+    chain: ChainView
+    store: Store
+    desk: Desk
+    peers: Sequence[Peer]
+    reading_timeout_s: float
+    correction_window_s: int
+    envelopes: Envelopes | None = None
+
+    def corrections_until_s(self, slot: SlotNumber) -> int:
+        """Return until when a slot can be corrected, in epoch seconds."""
+        return end_of(slot) + self.correction_window_s
+
+    def first_report(self, slot: SlotNumber, now_s: int) -> KeptReport | None:
+        """Return the report of a slot, or nothing while readings are waited for."""
+        points = self._metered(slot)
+        energies = self._energies(slot, points)
+        if any(energy is None for energy in energies.values()):
+            if now_s < end_of(slot) + self.reading_timeout_s:
+                return None
+            self._ask_peers(slot)
+            energies = self._energies(slot, points)
+        complete = self._with_substitutes(slot, points, energies)
+        estimates = sum(energy.estimated for energy in complete.values())
+        if estimates:
+            _log.info("estimates in the report", slot=slot, accounts=estimates)
+        clearing = self.chain.clearing(slot)
+        bounds = self._envelopes(slot, clearing)
+        return None if bounds is None else make_report(slot, complete, clearing, bounds)
+
+    def correction(self, slot: SlotNumber, version: int, settled: Sequence[MeteredAccount]) -> KeptReport | None:
+        """Return the report that corrects a settled slot, or nothing while there is nothing better to say."""
+        estimated = {account.account for account in settled if account.estimated}
+        if not estimated:
+            return None
+        points = self._metered(slot)
+        energies = self._energies(slot, points)
+        if all(energies.get(account) is None for account in estimated):
+            return None
+        complete = self._with_substitutes(slot, points, energies)
+        clearing = self.chain.clearing(slot)
+        bounds = self._envelopes(slot, clearing)
+        if bounds is None:
+            return None
+        return make_correction(slot, version, settled, complete, clearing, bounds)
+
+    def _metered(self, slot: SlotNumber) -> Mapping[AccountId, MeterPoint]:
+        """Return the participants that were there when the slot began."""
+        points = self.chain.meter_points()
+        return {account: point for account, point in points.items() if point.since_s <= start_of(slot)}
+
+    def _energies(self, slot: SlotNumber, points: Mapping[AccountId, MeterPoint]) -> dict[AccountId, SlotEnergy | None]:
+        """Return the measured energy of each account, nothing where there is none."""
+        starts, ends = self.store.of_slot(SlotNumber(slot - 1)), self.store.of_slot(slot)
+        return {
+            account: measured(SlotReadings(starts.get(account), ends.get(account)), point.capacity_kw)
+            for account, point in points.items()
+        }
+
+    def _with_substitutes(
+        self,
+        slot: SlotNumber,
+        points: Mapping[AccountId, MeterPoint],
+        energies: Mapping[AccountId, SlotEnergy | None],
+    ) -> dict[AccountId, SlotEnergy]:
+        complete = {}
+        for account, energy in energies.items():
+            complete[account] = energy or self._substitute(slot, points[account])
+        return complete
+
+    def _substitute(self, slot: SlotNumber, point: MeterPoint) -> SlotEnergy:
+        start = self.store.of_slot(SlotNumber(slot - 1)).get(point.account)
+        end = self.store.of_slot(slot).get(point.account)
+        before, after = self.store.nearest(point.account, slot)
+        return energy_of(slot, SlotReadings(start, end, before, after), point.capacity_kw, self._measured_of(point))
+
+    def _measured_of(self, point: MeterPoint) -> Measured:
+        def of_slot(slot: SlotNumber) -> EnergyWh | None:
+            start = self.store.of_slot(SlotNumber(slot - 1)).get(point.account)
+            end = self.store.of_slot(slot).get(point.account)
+            found = measured(SlotReadings(start, end), point.capacity_kw)
+            return None if found is None or found.estimated else found.metered_wh
+
+        return of_slot
+
+    def _ask_peers(self, slot: SlotNumber) -> None:
+        """Take over the readings that peers have of the slot and its start."""
+        for peer in self.peers:
+            for each in (SlotNumber(slot - 1), slot):
+                try:
+                    readings = peer.readings(each)
+                except PeerUnreachableError:
+                    break
+                if readings:
+                    self.desk.take(readings)
+
+    def _envelopes(self, slot: SlotNumber, clearing: ClearingFacts) -> Mapping[AccountId, Envelope] | None:
+        """Return the envelopes of a slot, or nothing while they are not to be had."""
+        if clearing.envelope_root == EMPTY_ROOT or self.envelopes is None:
+            return {}
+        return self.envelopes.envelopes(slot, clearing.envelope_root)

@@ -1,0 +1,177 @@
+"""An oracle's tables: signed readings as they came, and the reports that were made of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import JSON, Integer, LargeBinary, String, func, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from p2ptrade.domain.reading import Quality, Reading, Registers, SignedReading
+from p2ptrade.domain.report import KeptReading, KeptReport, Leaf, Report
+from p2ptrade.domain.units import AccountId, EnergyWh, EpochSeconds, SlotNumber
+from p2ptrade.store.database import Base, Database
+
+_FLAG_SEPARATOR = ","
+
+
+class OracleReadingRow(Base):
+    """A signed reading, with the rules that it breaks."""
+
+    __tablename__ = "oracle_readings"
+
+    market: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account: Mapped[int] = mapped_column(primary_key=True)
+    sequence: Mapped[int] = mapped_column(primary_key=True)
+    slot: Mapped[int] = mapped_column(Integer, index=True)
+    meter_point: Mapped[bytes] = mapped_column(LargeBinary(32))
+    import_wh: Mapped[int]
+    export_wh: Mapped[int]
+    meter_time_s: Mapped[int]
+    quality: Mapped[int]
+    previous: Mapped[bytes] = mapped_column(LargeBinary(32))
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32))
+    signature: Mapped[bytes] = mapped_column(LargeBinary(64))
+    flags: Mapped[str] = mapped_column(String(200))
+
+
+class OracleReportRow(Base):
+    """A report that this oracle made or took over, with its pages and leaves."""
+
+    __tablename__ = "oracle_reports"
+
+    market: Mapped[str] = mapped_column(String(64), primary_key=True)
+    slot: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    readings_root: Mapped[bytes] = mapped_column(LargeBinary(32))
+    data_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    accounts: Mapped[int]
+    delivered_wh: Mapped[int]
+    pages: Mapped[list[str]] = mapped_column(JSON)
+    leaves: Mapped[list[list[int]]] = mapped_column(JSON)
+
+
+class OracleTable:
+    """What the oracle of one market keeps; on the disk when a method returns."""
+
+    def __init__(self, database: Database, market: str) -> None:
+        """Use the tables of `database`; `market` names chain and settlement contract."""
+        self._database = database
+        self._market = market
+
+    def keep_readings(self, readings: Sequence[KeptReading]) -> None:
+        """Keep readings that are not there yet."""
+        if readings:
+            with self._database.write() as session:
+                session.add_all(self._reading_row(kept) for kept in readings)
+
+    def newest(self) -> dict[AccountId, SignedReading]:
+        """Return the newest reading of each account."""
+        row = OracleReadingRow
+        last = select(row.account, func.max(row.sequence)).where(row.market == self._market).group_by(row.account)
+        with self._database.read() as session:
+            newest = session.execute(last).all()
+            found = [session.get(row, (self._market, account, sequence)) for account, sequence in newest]
+            return {AccountId(each.account): _kept(each).signed for each in found if each is not None}
+
+    def reading(self, account: AccountId, sequence: int) -> SignedReading | None:
+        """Return one reading by its number."""
+        with self._database.read() as session:
+            found = session.get(OracleReadingRow, (self._market, account, sequence))
+            return None if found is None else _kept(found).signed
+
+    def of_slot(self, slot: SlotNumber) -> dict[AccountId, KeptReading]:
+        """Return the readings of a slot by account."""
+        row = OracleReadingRow
+        query = select(row).where(row.market == self._market, row.slot == slot)
+        with self._database.read() as session:
+            return {AccountId(each.account): _kept(each) for each in session.scalars(query)}
+
+    def nearest(self, account: AccountId, slot: SlotNumber) -> tuple[KeptReading | None, KeptReading | None]:
+        """Return the last reading before a slot and the first one at or after it."""
+        row = OracleReadingRow
+        own = select(row).where(row.market == self._market, row.account == account).limit(1)
+        with self._database.read() as session:
+            before = session.scalar(own.where(row.slot < slot).order_by(row.slot.desc()))
+            after = session.scalar(own.where(row.slot >= slot).order_by(row.slot))
+            return None if before is None else _kept(before), None if after is None else _kept(after)
+
+    def keep_report(self, kept: KeptReport) -> None:
+        """Keep a report; it replaces one of the same slot and version."""
+        report = kept.report
+        with self._database.write() as session:
+            session.merge(
+                OracleReportRow(
+                    market=self._market,
+                    slot=report.slot,
+                    version=report.version,
+                    readings_root=report.readings_root,
+                    data_hash=report.data_hash,
+                    accounts=report.accounts,
+                    delivered_wh=report.delivered_wh,
+                    pages=[page.hex() for page in kept.pages],
+                    leaves=[_packed_leaf(leaf) for leaf in kept.leaves],
+                )
+            )
+
+    def report(self, slot: SlotNumber, version: int) -> KeptReport | None:
+        """Return the report of a version."""
+        with self._database.read() as session:
+            row = session.get(OracleReportRow, (self._market, slot, version))
+            return None if row is None else _kept_report(row)
+
+    def newest_version(self, slot: SlotNumber) -> int:
+        """Return the newest version of which there is a report of a slot; 0 if there is none."""
+        row = OracleReportRow
+        query = select(func.max(row.version)).where(row.market == self._market, row.slot == slot)
+        with self._database.read() as session:
+            return session.scalar(query) or 0
+
+    def _reading_row(self, kept: KeptReading) -> OracleReadingRow:
+        signed, reading = kept.signed, kept.signed.reading
+        return OracleReadingRow(
+            market=self._market,
+            account=reading.account,
+            sequence=reading.sequence,
+            slot=reading.slot,
+            meter_point=reading.meter_point,
+            import_wh=reading.registers.import_wh,
+            export_wh=reading.registers.export_wh,
+            meter_time_s=reading.meter_time_s,
+            quality=int(reading.quality),
+            previous=reading.previous,
+            digest=signed.digest,
+            signature=signed.signature,
+            flags=_FLAG_SEPARATOR.join(kept.flags),
+        )
+
+
+def _kept(row: OracleReadingRow) -> KeptReading:
+    reading = Reading(
+        account=AccountId(row.account),
+        meter_point=row.meter_point,
+        slot=SlotNumber(row.slot),
+        registers=Registers(EnergyWh(row.import_wh), EnergyWh(row.export_wh)),
+        meter_time_s=EpochSeconds(row.meter_time_s),
+        quality=Quality(row.quality),
+        sequence=row.sequence,
+        previous=row.previous,
+    )
+    flags = tuple(row.flags.split(_FLAG_SEPARATOR)) if row.flags else ()
+    return KeptReading(SignedReading(reading, row.digest, row.signature), flags)
+
+
+def _kept_report(row: OracleReportRow) -> KeptReport:
+    report = Report(
+        SlotNumber(row.slot), row.version, row.readings_root, row.data_hash, row.accounts, EnergyWh(row.delivered_wh)
+    )
+    leaves = tuple(_leaf(values) for values in row.leaves)
+    return KeptReport(report, tuple(bytes.fromhex(page) for page in row.pages), leaves)
+
+
+def _packed_leaf(leaf: Leaf) -> list[int]:
+    return [leaf.account, leaf.registers.import_wh, leaf.registers.export_wh, leaf.metered_wh, leaf.quality]
+
+
+def _leaf(values: list[Any]) -> Leaf:
+    account, import_wh, export_wh, metered, quality = values
+    return Leaf(AccountId(account), Registers(EnergyWh(import_wh), EnergyWh(export_wh)), EnergyWh(metered), quality)
