@@ -6,6 +6,7 @@ from p2ptrade.cli.wallet_agent import run_agent
 from p2ptrade.cli.wallet_keys import import_key, list_keys, new_key
 from p2ptrade.cli.wallet_money import balance, deposit, register, show_ledger, withdraw
 from p2ptrade.cli.wallet_orders import bid, challenge, list_seals, offer, open_orders, positions
+from p2ptrade.cli.wallet_reports import bill, proof
 
 wallet_app = typer.Typer(help="A participant's account, orders, bills and agent.", no_args_is_help=True)
 
@@ -23,4 +24,6 @@ wallet_app.command("seals")(list_seals)
 wallet_app.command("open")(open_orders)
 wallet_app.command("positions")(positions)
 wallet_app.command("challenge")(challenge)
+wallet_app.command("bill")(bill)
+wallet_app.command("proof")(proof)
 wallet_app.command("agent")(run_agent)

@@ -6,7 +6,7 @@ does not come out even is refused, not rounded.
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -104,6 +104,18 @@ def instant_from(text: str, zone: ZoneInfo) -> int:
         word = "twice" if early.astimezone(UTC) < late.astimezone(UTC) else "not at all"
         raise InputError(f"{text} happens {word} in {zone.key}, the clocks change then: give the slot's number")
     return int(early.timestamp())
+
+
+def next_day(text: str) -> str:
+    """Return the day after one written as 2026-06-11.
+
+    Raises:
+        InputError: it is no day.
+    """
+    try:
+        return (date.fromisoformat(text) + timedelta(days=1)).isoformat()
+    except (ValueError, OverflowError):
+        raise InputError(f"{text!r} is no day: write it as 2026-06-11") from None
 
 
 def zone_of(name: str) -> ZoneInfo:
