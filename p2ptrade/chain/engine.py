@@ -8,6 +8,7 @@ somebody asks for one; time may be warped in all three.
 import os
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final, NoReturn
 
@@ -67,14 +68,17 @@ def start(options: EngineOptions, *, log: Path | None = None) -> RunningEngine:
     return engine
 
 
-def become(options: EngineOptions) -> NoReturn:
+def become(options: EngineOptions, announce: Callable[[], None] = lambda: None) -> NoReturn:
     """Replace this process by the engine, so that whoever stops or kills it stops the chain itself.
+
+    `announce` is called when nothing can go wrong any more.
 
     Raises:
         ConfigError: the port is in use.
         EnvironmentNotReadyError: the engine is not installed.
     """
     command = command_line(options)
+    announce()
     os.execv(command[0], command)  # noqa: S606
 
 

@@ -42,9 +42,7 @@ def run_chain(
     }
     set_options = {name: value for name, value in given.items() if value is not None}
     options = engine_options(load_settings(config).engine.model_copy(update=set_options))
-    sys.stderr.write(f"{options.kind} serves chain {options.chain_id} at {options.url}\n")
-    sys.stderr.flush()
-    become(options)
+    become(options, lambda: typer.echo(f"{options.kind} serves chain {options.chain_id} at {options.url}", err=True))
 
 
 @chain_app.command("check")
