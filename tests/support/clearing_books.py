@@ -18,7 +18,7 @@ from p2ptrade.market import Book, ZoneTree
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a random book may look like: the most of each, the widths, and how often a line's limit is zero."""
+    """What a random book may look like: the most of each, the widths, and how often limits are zero or equal."""
 
     zones: int = 8
     orders: int = 30
@@ -26,6 +26,7 @@ class Shape:
     price: int = 300
     limit_wh: int = 6_000
     zero_limit_share: float = 0.2
+    equal_limits_share: float = 0.3
     charge: int = 40
 
 
@@ -44,7 +45,7 @@ def random_tree(random: Random, shape: Shape) -> ZoneTree:
         imports, exports = (
             0 if random.random() < shape.zero_limit_share else random.randint(0, shape.limit_wh) for _ in range(2)
         )
-        lines.append((parent, imports, exports))
+        lines.append((parent, imports, imports if random.random() < shape.equal_limits_share else exports))
     return ZoneTree.of(lines)
 
 

@@ -183,3 +183,30 @@ def test_a_zone_whose_line_need_not_be_full_may_not_have_a_price_of_its_own() ->
 
     assert verdict == Refusal(1, Fault.NOT_SEPARATED)
     assert accepts(book, (600, 600))
+
+
+def test_nor_may_one_whose_imports_just_fill_its_line_at_its_parents_price() -> None:
+    # At 100 zone 1 buys 1,000 Wh from 300 down, and its bid at 100 need not trade: the interval is 100 to 300.
+    orders = [
+        order(1, 0, Side.OFFER, 5_000, 100),
+        order(2, 1, Side.BID, 1_000, 300),
+        order(3, 1, Side.BID, 200, 100),
+    ]
+    book = Book.of(TWO_ZONES, 0, orders)
+
+    verdict = verify(book.tree, book.market_steps(), (200, 400))
+
+    assert verdict == Refusal(1, Fault.NOT_SEPARATED)
+    assert accepts(book, (200, 200))
+
+
+def test_a_full_line_with_equal_limits_both_ways_shows_its_zones_next_step() -> None:
+    # Zone 1 sells its 1,000 Wh from 100 and could sell less below; the root's price lies between that and the bid.
+    orders = [
+        order(1, 1, Side.OFFER, 3_000, 100),
+        order(2, 0, Side.BID, 1_000, 300),
+    ]
+    book = Book.of(TWO_ZONES, 0, orders)
+
+    assert accepts(book, (400, 200))
+    assert not accepts(book, (600, 200))
