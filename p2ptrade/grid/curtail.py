@@ -36,9 +36,11 @@ ROUNDS_MAX: Final = 6
 ROWS_AT_FIRST: Final = 30
 ROWS_MORE: Final = 60
 CASES_MAX: Final = 8
-# A row asks for a little more than the limit, so that what the linear model leaves out does not undo it.
+# A row asks for a little more than the limit, so that what the linear model leaves out does not undo it; each
+# time that this was not enough it asks for more.
 VOLTAGE_RESERVE_PU: Final = 2e-6
 LOADING_RESERVE: Final = 2e-5
+RESERVE_GROWTH: Final = 3.0
 # A connection loads a voltage if its effect on it is at least this share of the largest one.
 VOLTAGE_EFFECT_MIN: Final = 0.02
 FALLBACK_HALVINGS: Final = 12
@@ -109,7 +111,7 @@ def curtail(
     """
     cut = np.zeros(len(request.weight))
     binding: tuple[BindingRow, ...] = ()
-    newest: dict[int, _Rows] = {}
+    collected: list[_Rows] = []
     for attempt in range(ROUNDS_MAX):
         flow = _flow(network, request, cut)
         broken = np.flatnonzero(unsafe_scenarios(network, flow, margins))
@@ -120,8 +122,9 @@ def curtail(
         if not flow.converged.all():
             break
         worst = _worst_cases(network, flow, broken, margins)
-        newest |= {case: _linearise(network, request, cut, case, margins) for case in worst}
-        proposal = _propose(network, request, list(newest.values()), objective, margins)
+        wider = _with_reserve(margins, RESERVE_GROWTH**attempt)
+        collected += [_linearise(network, request, cut, case, wider) for case in worst]
+        proposal = _propose(network, request, collected, objective, margins)
         if proposal is None:
             break
         cut, binding = proposal
@@ -160,6 +163,10 @@ def _worst_cases(network: Network, flow: Flow, broken: NDArray[np.int64], margin
     return order[:CASES_MAX] or [0]
 
 
+def _with_reserve(margins: Margins, growth: float) -> Margins:
+    return Margins(margins.voltage_pu + VOLTAGE_RESERVE_PU * growth, margins.loading + LOADING_RESERVE * growth)
+
+
 def _linearise(network: Network, request: CutRequest, cut: Floats, case: int, margins: Margins) -> _Rows:
     """Return the rows of a case around the present cuts."""
     low, high, loading = limits(network, margins)
@@ -171,9 +178,9 @@ def _linearise(network: Network, request: CutRequest, cut: Floats, case: int, ma
     change = np.concatenate([voltage_change, -voltage_change, loading_change]) * W_PER_WH
     excess = np.concatenate(
         [
-            voltage - (high - VOLTAGE_RESERVE_PU),
-            (low + VOLTAGE_RESERVE_PU) - voltage,
-            found.loading - (loading - LOADING_RESERVE),
+            voltage - high,
+            low - voltage,
+            found.loading - loading,
         ]
     )
     return _Rows(case, change, excess + change @ (request.incidence @ cut))
@@ -200,7 +207,10 @@ def below_branch(network: Network) -> NDArray[np.bool_]:
 def _propose(
     network: Network, request: CutRequest, cases: list[_Rows], objective: Objective, margins: Margins
 ) -> tuple[Floats, tuple[BindingRow, ...]] | None:
-    """Return the optimal cuts over the rows of all cases so far, and what binds; nothing if no cuts are enough."""
+    """Return the optimal cuts over all rows so far, and what binds; nothing if no cuts are enough.
+
+    Rows of earlier points stay: among equally good cuts the program would else go back and forth.
+    """
     change, needed = np.concatenate([rows.change for rows in cases]), np.concatenate([rows.needed for rows in cases])
     origin = [(rows.case, row) for rows in cases for row in range(len(rows.needed))]
     candidates = _breakable(request, change, needed)

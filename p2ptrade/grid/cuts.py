@@ -2,20 +2,23 @@
 
 Three objectives. Fee-weighted: convex, sum of weight x cut squared, cuts least where the weight (the
 congestion fee paid) is highest, and has one optimum. Merit order: linear, takes the lowest fee first.
-Proportional: fee-weighted with equal fees and the weight 1 / energy. Solved by Clarabel (interior point) and
-HiGHS (simplex), called directly.
+Proportional: fee-weighted with equal fees and the weight 1 / energy. Whole: merit order that cuts an item
+altogether or not at all. Solved by Clarabel (interior point) and HiGHS (simplex), called directly.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 from scipy.sparse import csc_matrix, diags, eye, vstack
 
 from p2ptrade.errors import GridError
 from p2ptrade.grid.powerflow import Floats
+
+WHOLE_GAP: Final = 0.005
 
 
 class Objective(StrEnum):
@@ -24,6 +27,7 @@ class Objective(StrEnum):
     FEE_WEIGHTED = "fee_weighted"
     MERIT_ORDER = "merit_order"
     PROPORTIONAL = "proportional"
+    WHOLE = "whole"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,8 +71,11 @@ def solve_quadratic(program: CutProgram) -> Cuts | None:
     return Cuts(np.clip(dual @ program.relief / program.weight, 0.0, program.most), dual)
 
 
-def solve_linear(program: CutProgram) -> Cuts | None:
-    """Return a minimiser of sum weight x cut, or nothing if no cuts are enough."""
+def solve_linear(program: CutProgram, *, whole: bool = False) -> Cuts | None:
+    """Return a minimiser of sum weight x cut, or nothing if no cuts are enough.
+
+    With `whole` an item is cut altogether or not at all (to half a percent of the optimum), and has no duals.
+    """
     import highspy
 
     solver = highspy.Highs()  # type: ignore[no-untyped-call]
@@ -77,10 +84,14 @@ def solve_linear(program: CutProgram) -> Cuts | None:
     size, rows = len(program.weight), len(program.needed)
     model = highspy.HighsLp()
     model.num_col_, model.num_row_ = size, rows
-    model.col_cost_ = program.weight
-    model.col_lower_, model.col_upper_ = np.zeros(size), program.most
+    # Columns are shares of an item, so that a whole item is one.
+    model.col_cost_ = program.weight * program.most
+    model.col_lower_, model.col_upper_ = np.zeros(size), np.ones(size)
+    if whole:
+        model.integrality_ = [highspy.HighsVarType.kInteger] * size
+        solver.setOptionValue("mip_rel_gap", WHOLE_GAP)
     model.row_lower_, model.row_upper_ = program.needed, np.full(rows, highspy.kHighsInf)
-    matrix = csc_matrix(program.relief)
+    matrix = csc_matrix(program.relief * program.most)
     model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
     model.a_matrix_.start_, model.a_matrix_.index_ = matrix.indptr, matrix.indices
     model.a_matrix_.value_ = matrix.data
@@ -92,8 +103,10 @@ def solve_linear(program: CutProgram) -> Cuts | None:
     if status != highspy.HighsModelStatus.kOptimal:
         raise GridError(f"the linear program of the cuts ended with {solver.modelStatusToString(status)}")
     solution = solver.getSolution()
-    cut = np.clip(np.array(solution.col_value), 0.0, program.most)
-    return Cuts(cut, np.maximum(np.array(solution.row_dual), 0.0))
+    share = np.clip(np.array(solution.col_value), 0.0, 1.0)
+    if whole:
+        return Cuts(np.rint(share) * program.most, np.zeros(rows))
+    return Cuts(share * program.most, np.maximum(np.array(solution.row_dual), 0.0))
 
 
 def solve_cuts(program: CutProgram, objective: Objective) -> Cuts | None:
@@ -105,6 +118,8 @@ def solve_cuts(program: CutProgram, objective: Objective) -> Cuts | None:
     if (program.needed > np.maximum(program.relief, 0.0) @ program.most).any():
         return None
     scaled = CutProgram(program.weight, program.most, program.relief / size[:, None], program.needed / size)
-    solve = solve_linear if objective is Objective.MERIT_ORDER else solve_quadratic
-    solution = solve(scaled)
+    if objective in {Objective.MERIT_ORDER, Objective.WHOLE}:
+        solution = solve_linear(scaled, whole=objective is Objective.WHOLE)
+    else:
+        solution = solve_quadratic(scaled)
     return None if solution is None else Cuts(solution.cut, solution.dual / size)

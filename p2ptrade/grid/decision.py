@@ -218,7 +218,7 @@ def _request(network: Network, schedule: SlotSchedule, rules: Rules) -> CutReque
     return CutRequest(
         injection_wh=scheduled,
         incidence=np.diag(np.sign(scheduled)),
-        weight=fees if rules.objective is Objective.MERIT_ORDER else fees / np.maximum(size, 1.0),
+        weight=fees if rules.objective in {Objective.MERIT_ORDER, Objective.WHOLE} else fees / np.maximum(size, 1.0),
         most_wh=np.maximum(size - rules.floor_wh, 0.0).astype(np.int64),
         case_offset_wh=_cases(schedule, rules),
     )

@@ -63,6 +63,7 @@ def trade_request(
     fees = np.array([trade.fee_micro_per_kwh for trade in trades], dtype=np.float64) + LEAST_FEE_MICRO_PER_KWH
     weight = {
         Objective.MERIT_ORDER: fees,
+        Objective.WHOLE: fees,
         Objective.FEE_WEIGHTED: fees / energy,
         Objective.PROPORTIONAL: 1.0 / energy,
     }[objective]
