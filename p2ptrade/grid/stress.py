@@ -16,8 +16,8 @@ from p2ptrade.grid.curtail import W_PER_WH, injections_after
 from p2ptrade.grid.cuts import Objective
 from p2ptrade.grid.fixed_point import fixed_point
 from p2ptrade.grid.network import Network
-from p2ptrade.grid.trades import Trade, trade_request
-from p2ptrade.grid.verdict import unsafe_scenarios
+from p2ptrade.grid.trades import Trade, curtail_trades, trade_request
+from p2ptrade.grid.verdict import check_injections, unsafe_scenarios
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,59 @@ def kept_by_prefix(network: Network, trades: Sequence[Trade]) -> int:
     return sum(trades[number].energy_wh for number in order[:accepted])
 
 
-def is_safe(network: Network, trades: Sequence[Trade], cut_wh: np.ndarray[tuple[int], np.dtype[np.int64]]) -> bool:
-    """Return whether the trades less the cuts are safe by AC power flow."""
+@dataclass(frozen=True, slots=True)
+class SafetyRow:
+    """Sums over many stressed slots of a network, energy in Wh; `violations` counts slots unsafe after our cuts."""
+
+    network: str
+    slots: int
+    stressed: int
+    violations: int
+    offered_wh: int
+    kept_wh: int
+    kept_by_prefix_wh: int
+    kept_whole_wh: int
+
+    @property
+    def over_prefix(self) -> float:
+        """Return the energy kept over that of the prefix rule."""
+        return self.kept_wh / self.kept_by_prefix_wh
+
+    @property
+    def over_whole(self) -> float:
+        """Return the energy kept over that of the best choice of whole trades."""
+        return self.kept_wh / self.kept_whole_wh
+
+    def __str__(self) -> str:
+        return (
+            f"{self.network:<22}{self.slots:>6} slots, {self.stressed:>5} stressed, {self.violations} violations, "
+            f"kept {self.kept_wh / self.offered_wh:6.1%} of the energy, {self.over_prefix:5.2f} x prefix, "
+            f"{self.over_whole:6.3f} x whole trades"
+        )
+
+
+def safety_figure(network: Network, pattern: StressPattern, slots: int, seed: int) -> SafetyRow:
+    """Return the figures of `slots` random slots; every result is held against both engines, after rounding."""
+    offered = kept = prefix = whole = violations = stressed = 0
+    for number in range(slots):
+        trades = stressed_slot(network, pattern, seed + number)
+        energy = sum(trade.energy_wh for trade in trades)
+        result = curtail_trades(network, trades)
+        violations += not (result.safe and _safe_for_both(network, trades, result.cut_wh))
+        offered += energy
+        kept += energy - int(result.cut_wh.sum())
+        if not result.cut_wh.any():
+            prefix, whole = prefix + energy, whole + energy
+            continue
+        stressed += 1
+        prefix += kept_by_prefix(network, trades)
+        best = curtail_trades(network, trades, objective=Objective.WHOLE)
+        whole += energy - int(best.cut_wh.sum())
+    return SafetyRow(network.name, slots, stressed, violations, offered, kept, prefix, whole)
+
+
+def _safe_for_both(
+    network: Network, trades: Sequence[Trade], cut_wh: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> bool:
     request = trade_request(network, trades, None, Objective.FEE_WEIGHTED)
-    flow = fixed_point(network).solve(injections_after(request, cut_wh) * W_PER_WH)
-    return not unsafe_scenarios(network, flow).any()
+    return check_injections(network, injections_after(request, cut_wh)[0] * W_PER_WH).safe
