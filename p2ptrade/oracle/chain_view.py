@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from eth_typing import ChecksumAddress
+from eth_utils.address import to_checksum_address
 
 from p2ptrade.chain.contracts.authority import Role
+from p2ptrade.chain.contracts.tariffs import SLOTS_PER_DAY
 from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.settlement_page import unpack_positions
 from p2ptrade.chain.typed_data import ReportMessage
@@ -24,6 +26,7 @@ class MarketView:
     market: Market
     _points: dict[AccountId, MeterPoint] = field(default_factory=dict)
     _read_up_to: int = -1
+    _first_priced: SlotNumber | None = None
     _clearings: dict[SlotNumber, ClearingFacts] = field(default_factory=dict)
 
     def head(self) -> Head:
@@ -41,6 +44,14 @@ class MarketView:
         self._read_changes(first, head)
         self._read_up_to = head
         return self._points
+
+    def first_priced_slot(self) -> SlotNumber | None:
+        """Return the first slot that has a tariff; tariffs are published in advance, so earlier ones never get one."""
+        if self._first_priced is None:
+            records = self.market.tariffs.events("TariffPublished", first=self.market.first_block)
+            days = [record.values["day"] for record in records]
+            self._first_priced = SlotNumber(min(days) * SLOTS_PER_DAY) if days else None
+        return self._first_priced
 
     def states(self, slots: Sequence[SlotNumber]) -> Mapping[SlotNumber, str]:
         """Return the settlement state of slots by name."""
@@ -137,7 +148,7 @@ class MarketView:
             self._points[account] = MeterPoint(
                 account,
                 values["meterPoint"],
-                values["gateway"],
+                to_checksum_address(values["gateway"]),
                 values["capacityKw"],
                 EpochSeconds(times[block]),
             )
@@ -148,6 +159,6 @@ class MarketView:
             account, values = AccountId(record.values["account"]), record.values
             point = self._points[account]
             if record.name == "GatewayChanged":
-                self._points[account] = replace(point, gateway=values["gateway"])
+                self._points[account] = replace(point, gateway=to_checksum_address(values["gateway"]))
             else:
                 self._points[account] = replace(point, capacity_kw=values["capacityKw"])

@@ -91,6 +91,10 @@ class ChainView(Protocol):
         """Return all participants' metering."""
         ...
 
+    def first_priced_slot(self) -> SlotNumber | None:
+        """Return the first slot that has a tariff; earlier ones never get one and cannot be settled."""
+        ...
+
     def states(self, slots: Sequence[SlotNumber]) -> Mapping[SlotNumber, str]:
         """Return the settlement state of slots by name."""
         ...
@@ -175,6 +179,10 @@ class Store(Protocol):
 
     def report(self, slot: SlotNumber, version: int) -> KeptReport | None:
         """Return the report of a version."""
+        ...
+
+    def newest_version(self, slot: SlotNumber) -> int:
+        """Return the newest version of which there is a report of a slot; 0 if there is none."""
         ...
 
 

@@ -93,19 +93,26 @@ class Oracle:
                 self._correct(slot, head.time_s)
 
     def signed(self, slot: SlotNumber) -> SignedReport | None:
-        """Return the newest report of a slot that this oracle signed, if it did since it was started."""
+        """Return our signature over the newest report of a slot that we made, also if that was before a restart."""
         known = self.progress.get(slot)
-        return known.own if known else None
+        if known is not None and known.own is not None:
+            return known.own
+        kept = self.store.report(slot, self.store.newest_version(slot))
+        # A report without leaves was taken over from a peer.
+        if kept is None or not kept.leaves or self.signer is None:
+            return None
+        return self._signature(kept, self.signer)
 
     # --- The first report ---
 
     def _unsettled(self, now_s: int) -> list[SlotNumber]:
         """Return the slots that are over and not settled, the oldest first."""
-        points = self.chain.meter_points()
-        if not points:
+        points, priced = self.chain.meter_points(), self.chain.first_priced_slot()
+        if not points or priced is None:
             return []
         last = slot_at(now_s) - 1
-        first = max(slot_at(min(point.since_s for point in points.values())) + 1, last - BACK_SLOTS_MAX)
+        metered = slot_at(min(point.since_s for point in points.values())) + 1
+        first = max(metered, priced, last - BACK_SLOTS_MAX)
         if self.progress:
             first = min((slot for slot in self.progress if slot not in self._done), default=max(self.progress) + 1)
         slots = [SlotNumber(slot) for slot in range(first, last + 1) if slot not in self._done]
@@ -183,6 +190,9 @@ class Oracle:
         self.metrics.signed.inc()
         _log.info("report signed", slot=kept.report.slot, version=kept.report.version, accounts=kept.report.accounts)
         return progress.own
+
+    def _signature(self, kept: KeptReport, signer: DigestSigner) -> SignedReport:
+        return SignedReport(kept.report, signer.address, sign(ReportMessage.of(kept.report), self.domain, signer))
 
     def _reports(self, slot: SlotNumber) -> list[tuple[str, SignedReport]]:
         found = []

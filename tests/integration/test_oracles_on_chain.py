@@ -1,0 +1,261 @@
+"""Four oracles against the real contracts: honest slots, silent meters and their correction, pages, crashes, faults.
+
+Paths of a slot: all readings there; one meter silent until the time-out; its readings late; an oracle killed after each
+step. Paths of a fault: 0 to 4 of 4 oracles dead, late, lying, equivocating, colluding.
+"""
+
+import itertools
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from p2ptrade.chain.contracts.settlement import SettlementState
+from p2ptrade.domain.slot import end_of, slot_at
+from p2ptrade.domain.units import AccountId, SlotNumber
+from tests.support.oracles import TAKEOVER_S, TIMEOUT_S, Group, meters_of, send
+from tests.support.small_market import DAY, SmallMarket, small_market
+
+FIRST = SlotNumber(DAY * 96)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallMarket]:
+    with small_market(tmp_path_factory.mktemp("market"), homes=4) as made:
+        yield made
+
+
+class Stage:
+    """A group of oracles, the homes' meters, and the slot that the test is about."""
+
+    def __init__(self, world: SmallMarket, folder: Path) -> None:
+        self.world = world
+        self.group = Group(world, folder)
+        self.meters = meters_of(world)
+        now = slot_at(world.market.client.now_s())
+        self.slot = SlotNumber(max(FIRST, now) + 2)
+        # The oracles of earlier tests settled up to here; what lies between is not this test's business.
+        for member in self.group.members:
+            member.oracle.chain._first_priced = self.slot
+        self.readings_of(SlotNumber(self.slot - 1), {})
+
+    def readings_of(
+        self, slot: SlotNumber, net_wh: dict[AccountId, int], silent: frozenset[AccountId] = frozenset()
+    ) -> None:
+        """Let the slot end, and send every meter's reading to every oracle that can be reached."""
+        if self.world.market.client.now_s() < end_of(slot):
+            self.world.warp_to(end_of(slot))
+        readings = [
+            meter.read(slot, net_wh.get(account, 0)) for account, meter in self.meters.items() if account not in silent
+        ]
+        for member in self.group.members:
+            if not member.line.cut:
+                assert {answer.taken.value for answer in send(member, readings)} <= {"stored"}
+
+    def later(self, seconds: float) -> None:
+        self.world.warp_to(self.world.market.client.now_s() + int(seconds))
+
+    @property
+    def state(self) -> SettlementState:
+        return self.world.market.settlement.state(self.slot)
+
+    def cash(self) -> dict[AccountId, int]:
+        ledger = self.world.market.ledger
+        return {account: ledger.cash(account) for account in self.meters}
+
+    def first_account(self) -> AccountId:
+        return min(self.meters)
+
+
+@pytest.fixture
+def stage(world: SmallMarket, tmp_path: Path) -> Iterator[Stage]:
+    made = Stage(world, tmp_path)
+    yield made
+    made.group.close()
+
+
+def prices(stage: Stage) -> tuple[int, int]:
+    (price,) = stage.world.market.tariffs.prices([stage.slot])
+    return price.retail_micro_per_kwh, price.feed_in_micro_per_kwh
+
+
+def test_a_slot_with_all_readings_is_settled_at_the_tariffs(stage: Stage) -> None:
+    buyer, seller, *_ = stage.meters
+    before = stage.cash()
+    retail, feed_in = prices(stage)
+
+    stage.readings_of(stage.slot, {buyer: 1_000, seller: -2_000})
+    stage.group.step(times=2)
+    stage.later(4 * TAKEOVER_S)
+    stage.group.step(times=2)
+
+    assert stage.state is SettlementState.SETTLED
+    after = stage.cash()
+    assert after[buyer] - before[buyer] == -retail
+    assert after[seller] - before[seller] == 2 * feed_in
+
+
+def test_whose_turn_it_is_sends_and_the_next_takes_over_when_it_is_dead(stage: Stage) -> None:
+    leader = stage.slot % 4
+    stage.readings_of(stage.slot, {})
+    stage.group.lines[leader].cut = True
+    others = [index for index in range(4) if index != leader]
+
+    stage.group.step(*others, times=2)
+    assert stage.state is SettlementState.NONE
+    stage.later(TAKEOVER_S)
+    stage.group.step(*others)
+
+    assert stage.state is SettlementState.SETTLED
+    sent = [index for index in others if stage.group.members[index].outbox.find(f"settle/{stage.slot}")]
+    assert sent == [(leader + 1) % 4]
+
+
+def test_a_silent_meter_is_estimated_after_the_time_out_and_corrected_when_it_speaks(stage: Stage) -> None:
+    silent, other, *_ = stage.meters
+    retail, _ = prices(stage)
+    before = stage.cash()
+    stage.readings_of(stage.slot, {other: 500}, silent=frozenset({silent}))
+    stage.group.step(times=2)
+    assert stage.state is SettlementState.NONE
+
+    stage.later(TIMEOUT_S)
+    stage.group.step(times=2)
+    stage.later(4 * TAKEOVER_S)
+    stage.group.step(times=2)
+    assert stage.state is SettlementState.SETTLED
+    assert stage.cash()[other] - before[other] == -(500 * retail // 1000)
+    assert stage.cash()[silent] == before[silent], "without like days a substitute is zero"
+
+    late = stage.meters[silent].read(stage.slot, 800)
+    for member in stage.group.members:
+        send(member, [late])
+    for _ in range(4):
+        stage.group.step()
+        stage.later(4 * TAKEOVER_S)
+    settled = stage.world.market.settlement.settlement(stage.slot)
+
+    assert settled.version == 2
+    assert stage.cash()[silent] - before[silent] == -(800 * retail // 1000)
+    assert stage.cash()[other] - before[other] == -(500 * retail // 1000), "nobody else is touched"
+
+
+def test_a_reading_that_one_oracle_lacks_is_taken_over_from_its_peers(stage: Stage) -> None:
+    lonely = stage.group.members[0]
+    readings = [meter.read(stage.slot) for meter in stage.meters.values()]
+    stage.world.warp_to(end_of(stage.slot))
+    for member in stage.group.members[1:]:
+        send(member, readings)
+
+    stage.later(TIMEOUT_S)
+    lonely.oracle.step()
+
+    assert lonely.oracle.signed(stage.slot) is not None
+    assert not any(leaf.quality for leaf in lonely.oracle.store.report(stage.slot, 1).leaves)
+
+
+def test_every_oracle_may_be_killed_after_every_step(stage: Stage) -> None:
+    stage.readings_of(stage.slot, {stage.first_account(): 700})
+    before = stage.cash()
+
+    for _ in range(6):
+        for index in range(4):
+            stage.group.members[index].oracle.step()
+            stage.group.restart(index).oracle.chain._first_priced = stage.slot
+        stage.later(TAKEOVER_S)
+
+    retail, _ = prices(stage)
+    assert stage.state is SettlementState.SETTLED
+    assert before[stage.first_account()] - stage.cash()[stage.first_account()] == 700 * retail // 1000
+
+
+def dead(stage: Stage, index: int, _account: AccountId) -> None:
+    """Never there."""
+    stage.group.lines[index].cut = True
+
+
+def late(stage: Stage, index: int, _account: AccountId) -> None:
+    """Hears of nothing until much later."""
+    stage.group.lines[index].cut = True
+
+
+def lying(stage: Stage, index: int, account: AccountId) -> None:
+    """Reports another energy, each liar its own."""
+    report_instead(stage, index, account, lambda energy_wh: energy_wh + 100 * (index + 1))
+
+
+def colluding(stage: Stage, index: int, account: AccountId) -> None:
+    """Reports twice the energy, as all the others of the plot do."""
+    report_instead(stage, index, account, lambda energy_wh: 2 * energy_wh)
+
+
+def equivocating(stage: Stage, index: int, account: AccountId) -> None:
+    """Says something else each time it is asked."""
+    said = itertools.count(1)
+    report_instead(stage, index, account, lambda energy_wh: energy_wh + 10 * next(said) + index)
+
+
+def report_instead(stage: Stage, index: int, account: AccountId, changed: Callable[[int], int]) -> None:
+    """Let an oracle report another energy of an account than it has read."""
+    drafter = stage.group.members[index].oracle.drafter
+    honest = drafter._energies
+
+    def dishonest(slot, points):  # type: ignore[no-untyped-def]
+        energies = honest(slot, points)
+        energy = energies[account]
+        energies[account] = replace(energy, metered_wh=changed(energy.metered_wh))
+        return energies
+
+    drafter._energies = dishonest
+
+
+FAULTS = {"dead": dead, "late": late, "lying": lying, "equivocating": equivocating, "colluding": colluding}
+
+
+def outcome(stage: Stage, fault: str, faulty: int) -> str:
+    """Play a slot with so many faulty oracles and say what became of it."""
+    account = stage.first_account()
+    before = stage.cash()[account]
+    for index in range(faulty):
+        FAULTS[fault](stage, index, account)
+    stage.readings_of(stage.slot, {account: 1_000})
+    running = [index for index in range(4) if not stage.group.lines[index].cut]
+    for _ in range(5):
+        if running:
+            stage.group.step(*running)
+        stage.later(TAKEOVER_S)
+    if stage.state is not SettlementState.SETTLED:
+        return "held"
+    retail, _ = prices(stage)
+    return "honest" if before - stage.cash()[account] == retail else "WRONG"
+
+
+def outcomes(world: SmallMarket, folder: Path, fault: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Return, and print, what became of a slot with 0 to 4 faulty oracles."""
+    row = []
+    for faulty in range(5):
+        stage = Stage(world, folder / str(faulty))
+        row.append(outcome(stage, fault, faulty))
+        stage.group.close()
+    with capsys.disabled():
+        sys.stdout.write(f"\n{fault:>13}  " + "  ".join(f"{faulty}: {word}" for faulty, word in enumerate(row)))
+    return row
+
+
+@pytest.mark.parametrize("fault", ["dead", "late", "lying", "equivocating"])
+def test_one_faulty_oracle_of_four_changes_nothing_and_more_hold_the_slot(
+    world: SmallMarket, tmp_path: Path, fault: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = outcomes(world, tmp_path, fault, capsys)
+
+    assert row == ["honest", "honest", "held", "held", "held"]
+
+
+def test_two_colluding_oracles_can_only_hold_the_slot_and_a_quorum_of_them_is_what_trust_means(
+    world: SmallMarket, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = outcomes(world, tmp_path, "colluding", capsys)
+
+    assert row == ["honest", "honest", "held", "WRONG", "WRONG"]
