@@ -193,6 +193,21 @@ class ChainClient:
         """Whether the node has a transaction, in a block or waiting."""
         return self.rpc.call("eth_getTransactionByHash", "0x" + transaction_hash.hex()) is not None
 
+    def transaction_with_nonce(self, sender: ChecksumAddress, nonce: int) -> bytes | None:
+        """Return the hash of the transaction in the chain that has a nonce of `sender`, found by halving the chain."""
+        first, last = 0, self.head().number
+        while first < last:
+            middle = (first + last) // 2
+            if self.nonce(sender, block=middle) > nonce:
+                last = middle
+            else:
+                first = middle + 1
+        block = self.rpc.call("eth_getBlockByNumber", hex(first), True)
+        for transaction in (block or {}).get("transactions", ()):
+            if (transaction["from"].lower(), _number(transaction["nonce"])) == (sender.lower(), nonce):
+                return _bytes(transaction["hash"])
+        return None
+
     def web3(self) -> "Web3":
         """Return a web3 instance on the same node, for scripts and notebooks; daemons do without its weight."""
         from web3 import HTTPProvider, Web3

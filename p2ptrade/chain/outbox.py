@@ -247,13 +247,21 @@ class Outbox:
                 block_hash=receipt.block_hash,
                 gas_used=receipt.gas_used,
             )
-        if settled_nonce > entry.nonce:
+        if settled_nonce > entry.nonce and self._was_displaced(entry):
             return replace(entry, state=OutgoingState.DROPPED)
         if not self._client.knows(entry.transaction_hash):
             self._send(entry)
         return replace(
             entry, state=OutgoingState.PENDING, succeeded=None, block_number=None, block_hash=None, gas_used=None
         )
+
+    def _was_displaced(self, entry: Outgoing) -> bool:
+        """Return whether another transaction has the nonce, by that transaction itself.
+
+        That a node says nothing of ours proves nothing: it may lag behind the one that counted the nonces.
+        """
+        taken_by = self._client.transaction_with_nonce(self.sender, entry.nonce)
+        return taken_by is not None and taken_by != entry.transaction_hash
 
     def _why_reverted(self, entry: Outgoing) -> TransactionRevertedError:
         """Return the contract's reason, found by doing the same again as a call on the block before."""

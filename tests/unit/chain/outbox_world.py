@@ -64,6 +64,11 @@ class SimulatedChain(ChainClient):
         self.before("knows")
         return self._receipt(transaction_hash) is not None or any(keccak(raw) == transaction_hash for raw in self.pool)
 
+    def transaction_with_nonce(self, sender: str, nonce: int) -> bytes | None:
+        self.before("transaction_with_nonce")
+        raws = [raw for block in self.blocks for raw in block]
+        return next((keccak(raw) for raw in raws if unsigned(raw).nonce == nonce), None)
+
     def mine(self) -> None:
         """Take the waiting transactions with consecutive nonces into a block."""
         block: list[bytes] = []

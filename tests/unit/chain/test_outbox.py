@@ -163,6 +163,21 @@ def test_stranger_in_a_block_that_is_reorganised_away_costs_nothing() -> None:
     assert len(store.entries) == 1
 
 
+def test_node_that_lags_behind_its_own_count_of_nonces_causes_no_second_transaction() -> None:
+    chain, store = SimulatedChain(), MemoryStore()
+    process = Process(chain, store, ["a"])
+    process.cycle()
+    chain.mine()
+
+    chain.receipts = lambda hashes: [None for _ in hashes]  # type: ignore[method-assign]
+    chain.knows = lambda transaction_hash: False  # type: ignore[method-assign]
+    process.cycle()
+    del chain.receipts, chain.knows
+    drain(chain, process)
+
+    assert chain.effects() == [b"a"]
+
+
 def test_original_that_is_mined_before_its_replacement_counts() -> None:
     chain, store = SimulatedChain(), MemoryStore()
     with open_outbox(chain, store, finality_depth=3) as outbox:
