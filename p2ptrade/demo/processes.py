@@ -12,7 +12,7 @@ from typing import Final, Self
 
 from p2ptrade.errors import EnvironmentNotReadyError, P2PTradeError
 
-READY_WITHIN_S: Final = 60.0
+READY_WITHIN_S: Final = 180.0
 STOP_WITHIN_S: Final = 5.0
 _LOG_TAIL: Final = 12
 

@@ -15,7 +15,7 @@ from p2ptrade.demo.processes import Daemon, Fleet
 from p2ptrade.demo.record import record_day, transactions_and_gas
 from p2ptrade.demo.report import write_report
 from p2ptrade.demo.scenario import NETWORK, Scenario
-from p2ptrade.demo.world import CHAIN_ID, World, deploy, settle_in
+from p2ptrade.demo.world import CHAIN_ID, World, deploy, publish_tariffs, settle_in
 from p2ptrade.errors import P2PTradeError
 from p2ptrade.transport.clients import RelayClient
 
@@ -48,7 +48,10 @@ def run_demo(
             say("deploying the contracts")
             deploy(world)
             market = world.market()
-            homes = settle_in(world, market, say)
+            publish_tariffs(world, market)
+            say("admitting the homes")
+            clock.jump_to(world.timeline.admission_s)
+            homes = settle_in(world, market)
             setup = transactions_and_gas(market, range(client.head().number + 1))
             clock.jump_to(world.timeline.daemons_start_s)
             say("starting the daemons")

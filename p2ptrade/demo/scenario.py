@@ -17,6 +17,7 @@ _DAYS_INTO_WEEK: Final = 3
 # Time for the market to be deployed and its participants admitted, before the tariffs of the eve are due.
 _SETUP_S: Final = 2 * 3600
 _EARLY_S: Final = 15 * 60
+_ADMISSION_S: Final = 15 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,11 @@ class Timeline:
     def chain_start_s(self) -> EpochSeconds:
         """Return the time of the first block: early enough to set up before the tariff of the eve is due."""
         return EpochSeconds(self.eve * _DAY_S - _SETUP_S - 3600)
+
+    @property
+    def admission_s(self) -> EpochSeconds:
+        """Return when the homes are admitted: what they use from the next slot on is settled."""
+        return EpochSeconds(self.daemons_start_s - _ADMISSION_S)
 
     @property
     def daemons_start_s(self) -> EpochSeconds:

@@ -42,8 +42,6 @@ POLL_S: Final = 0.05
 # Keys of a demo guard nothing: their keystores are quick to open.
 _SCRYPT_N: Final = 2
 
-Progress = Callable[[str], None]
-
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -205,21 +203,20 @@ def deploy(world: World) -> None:
         raise ChainError(f"`p2ptrade deploy` failed: {done.stderr.strip()}")
 
 
-def settle_in(world: World, market: Market, progress: Progress) -> Mapping[AccountId, int]:
-    """Publish tariffs, admit the homes, give everybody credits and pay them in; return which account is which home."""
+def publish_tariffs(world: World, market: Market) -> None:
+    """Let the retailer publish the prices of the days around the demo, in time for the first of them."""
     with _offices(world, market) as at:
-        progress("tariffs")
         days = range(world.timeline.eve, world.timeline.eve + 3)
         office.publish_tariff(market, at("retailer"), load_tariff(), days)
-        progress("admissions")
-        accounts = office.admit(
-            market, at("registrar"), [_admission(world, number) for number in range(len(world.owners))]
-        )
-        progress("deposits")
-        treasurer = at("treasurer")
-        office.record_deposits(market, treasurer, _deposits(world))
+
+
+def settle_in(world: World, market: Market) -> Mapping[AccountId, int]:
+    """Admit the homes, give everybody credits and pay them in; return which account is which home."""
+    with _offices(world, market) as at:
+        admissions = [_admission(world, number) for number in range(len(world.owners))]
+        accounts = office.admit(market, at("registrar"), admissions)
+        office.record_deposits(market, at("treasurer"), _deposits(world))
         _pay_in(world, market, accounts, at)
-        progress("relay's stake")
         office.stake(market, at("relay"), STAKE_MICRO, "demo")
     return {accounts[key.address]: number for number, key in enumerate(world.owners)}
 
