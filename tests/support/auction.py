@@ -367,10 +367,10 @@ def star(limits: Sequence[tuple[int, int]], charges: Charges = NO_CHARGES) -> Gr
     return GridData((ROOT, *below), charges)
 
 
-def deploy_market(platform: Platform) -> Market:
+def deploy_market(platform: Platform, *, relay_name: str = "relay") -> Market:
     """Deploy relay stake and auction, appoint relay and DSO, and let the relay stake."""
     chain, admin = platform.chain, platform.admin
-    relay, dso = chain.key("relay"), chain.key("dso")
+    relay, dso = chain.key(relay_name), chain.key("dso")
     stake = chain.deploy("RelayStake", platform.authority, platform.ledger, STAKE, CHALLENGE_BOND, CLAIM_S, ANSWER_S)
     auction = chain.deploy(
         "DoubleAuction",
@@ -385,7 +385,7 @@ def deploy_market(platform: Platform) -> Market:
     for contract in (stake, auction):
         platform.grant("MARKET", contract)
     platform.set_function_roles(auction, {"MARKET": ("handOver",)})
-    account = platform.admit("relay", cash_micro=2 * STAKE)
+    account = platform.admit(relay_name, cash_micro=2 * STAKE)
     stake.send("appoint", relay, account, sender=admin)
     stake.send("stake", STAKE, sender=relay.address)
     auction.send("appointDso", dso, sender=admin)

@@ -1,8 +1,9 @@
 """A slot from seal to hand-over, both ways of sealing, against what Python says of the same book.
 
-Paths. Given sealed orders, when the slot is cleared: then prices, positions, voids and totals are Python's, and cash moves
-accordingly; both ways of sealing feed one book; the last own seal counts. Given nobody clears in time: then the slot has
-lapsed and nothing was locked. Given a cleared slot: then it is handed over once, or refunded after the deadline, never both.
+Paths. Given sealed orders, when the slot is cleared: then prices, positions, voids and totals are Python's, and cash
+moves accordingly; both ways of sealing feed one book; the last own seal counts. Given nobody clears in time: then the
+slot has lapsed and nothing was locked. Given a cleared slot: then it is handed over once, or refunded after the
+deadline, never both.
 """
 
 import pytest
@@ -153,7 +154,8 @@ def test_a_book_that_does_not_cross_clears_with_no_trade(market: Market) -> None
 
     cleared = clear_and_check(slot).event(market.auction, "Cleared")
 
-    assert list(cleared["prices"]) == [300_000] and cleared["positions"] == b""
+    assert list(cleared["prices"]) == [300_000]
+    assert cleared["positions"] == b""
 
 
 def test_an_empty_slot_can_be_cleared(market: Market) -> None:
@@ -220,7 +222,8 @@ def test_cash_that_just_covers_bond_and_order_suffices(market: Market) -> None:
 
     cleared = clear_and_check(slot).event(market.auction, "Cleared")
 
-    assert cleared["voids"] == b"" and len(unpack_positions(cleared["positions"])) == 2
+    assert cleared["voids"] == b""
+    assert len(unpack_positions(cleared["positions"])) == 2
 
 
 def test_phases_follow_the_clock_to_the_second(market: Market) -> None:
