@@ -86,12 +86,15 @@ class SmallMarket:
         self.outbox("dso").wait(intent)
 
     def admit(self, keys: Sequence[SigningKey], cash_micro: int) -> None:
-        """Admit homes, alternating between the zones, each with cash in the ledger."""
+        """Admit homes, alternating between the zones, each with cash in the ledger, or with none if it is 0."""
         admissions = [
             Admission(key.address, ZoneId(number % len(GRID.zones)), 30, keccak(key.address.encode()), GATEWAY.address)
             for number, key in enumerate(keys)
         ]
         accounts = office.admit(self.market, self.outbox("registrar"), admissions)
+        self.homes += [SmallHome(key, accounts[key.address]) for key in keys]
+        if not cash_micro:
+            return
         deposits = [office.Deposit(key.address, AmountMicro(cash_micro), f"deposit {key.address}") for key in keys]
         office.record_deposits(self.market, self.outbox("treasurer"), deposits)
         for key in keys:
@@ -99,7 +102,6 @@ class SmallMarket:
             account = accounts[key.address]
             for intent in office.pay_in(self.market, outbox, account, AmountMicro(cash_micro), "first"):
                 outbox.wait(intent)
-            self.homes.append(SmallHome(key, account))
 
     def stake(self) -> None:
         """Let the relay stake what it must."""
