@@ -37,6 +37,12 @@ def test_all_orders_that_an_account_repeats_on_one_side_are_void() -> None:
     assert reasons(orders) == [VoidReason.REPEATED, None, VoidReason.REPEATED]
 
 
+def test_repeated_orders_are_void_behind_an_account_with_a_lower_number_too() -> None:
+    orders = [order(1, Side.OFFER, 1), order(5, Side.BID, 100), order(5, Side.BID, 120)]
+
+    assert reasons(orders) == [None, VoidReason.REPEATED, VoidReason.REPEATED]
+
+
 def test_an_order_that_its_maker_voids_does_not_make_another_one_void() -> None:
     orders = [order(5, Side.BID, 300), order(5, Side.OFFER, 200), order(5, Side.BID, 100)]
 
