@@ -44,6 +44,7 @@ class SortedBook:
         energy *= self._keys & 1 == Side.BID
         self._bids: Column = _running_totals(energy)
         self._bounds: Column = np.searchsorted(self._keys, np.arange(len(self.tree) + 1) << _ZONE_SHIFT)
+        # At which running total of energy a zone exports nothing: all its bids served by its own steps below.
         bids_of_zone = np.diff(self._bids[self._bounds])
         self._no_export: Column = self._energy[self._bounds[:-1]] + bids_of_zone
         subtrees = _subtrees(self.tree)
