@@ -217,8 +217,8 @@ def _propose(
     worst_first = candidates[np.argsort(-needed[candidates], kind="stable")]
     active = [int(row) for row in worst_first[:ROWS_AT_FIRST]]
     while True:
-        relief = change[active] @ request.incidence
-        program = CutProgram(request.weight, request.most_wh.astype(np.float64), relief, needed[active])
+        most = request.most_wh.astype(np.float64)
+        program = CutProgram(request.weight, most, request.incidence, change[active], needed[active])
         solution = solve_cuts(program, objective)
         if solution is None:
             return None
@@ -227,7 +227,7 @@ def _propose(
         known = set(active)
         broken = [int(candidates[at]) for at in order if missing[at] > 1e-9 and int(candidates[at]) not in known]
         if not broken:
-            return solution.cut, _binding(network, [origin[row] for row in active], relief, solution.dual, margins)
+            return solution.cut, _binding(network, [origin[row] for row in active], program, solution.dual, margins)
         active += broken[:ROWS_MORE]
 
 
@@ -240,7 +240,7 @@ def _breakable(request: CutRequest, change: Floats, needed: Floats) -> NDArray[n
 
 
 def _binding(
-    network: Network, origin: list[tuple[int, int]], relief: Floats, dual: Floats, margins: Margins
+    network: Network, origin: list[tuple[int, int]], program: CutProgram, dual: Floats, margins: Margins
 ) -> tuple[BindingRow, ...]:
     """Return the rows with a dual value, the largest first, with each item's relief of them."""
     threshold = 1e-6 * float(dual.max(initial=0.0))
@@ -248,7 +248,8 @@ def _binding(
     for position, (case, row) in enumerate(origin):
         if dual[position] > threshold:
             kind, place, limit = _row_name(network, row, margins)
-            reliefs = tuple((int(item), float(relief[position, item])) for item in np.flatnonzero(relief[position]))
+            relief = program.change[position] @ program.incidence
+            reliefs = tuple((int(item), float(relief[item])) for item in np.flatnonzero(relief))
             found.append(BindingRow(kind, *place, case, limit, float(dual[position]), reliefs))
     return tuple(sorted(found, key=lambda item: (-item.dual, item.element, item.phase, item.case)))
 

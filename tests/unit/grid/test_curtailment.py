@@ -27,7 +27,7 @@ from p2ptrade.grid import (
     zones_from_cuts,
 )
 from p2ptrade.grid.curtail import curtail, injections_after
-from p2ptrade.grid.cuts import CutProgram, Objective, solve_cuts, solve_linear, solve_quadratic
+from p2ptrade.grid.cuts import CutProgram, Objective, solve_cuts
 from p2ptrade.grid.pgm import PgmPowerFlow
 from p2ptrade.grid.trades import Trade, curtail_trades, trade_request
 from p2ptrade.grid.verdict import Limit
@@ -40,7 +40,7 @@ W4_FEE = np.array([0.02, 0.01, 0.03])
 
 def w4(weight: np.ndarray) -> CutProgram:
     """Return the program of W4: three exports of 30, 25 and 15 over a line of 50, cut 20."""
-    return CutProgram(weight, W4_ENERGY, np.ones((1, 3)), np.array([20.0]))
+    return CutProgram(weight, W4_ENERGY, np.eye(3), np.ones((1, 3)), np.array([20.0]))
 
 
 def stiff(rating_kw: float) -> Network:
@@ -87,7 +87,7 @@ def decided(network: Network, schedule: SlotSchedule, **options: object) -> Grid
 
 
 def test_merit_order_cuts_the_lowest_fee_first() -> None:
-    found = solve_linear(w4(W4_FEE))
+    found = solve_cuts(w4(W4_FEE), Objective.MERIT_ORDER)
 
     assert found is not None
     assert found.cut == pytest.approx([0, 20, 0], abs=1e-9)
@@ -95,14 +95,14 @@ def test_merit_order_cuts_the_lowest_fee_first() -> None:
 
 
 def test_proportional_cuts_share_by_energy() -> None:
-    found = solve_quadratic(w4(1 / W4_ENERGY))
+    found = solve_cuts(w4(1 / W4_ENERGY), Objective.PROPORTIONAL)
 
     assert found is not None
     assert found.cut == pytest.approx([8.571429, 7.142857, 4.285714], abs=1e-6)
 
 
 def test_fee_weighted_cuts_are_inverse_to_the_fee() -> None:
-    found = solve_quadratic(w4(W4_FEE))
+    found = solve_cuts(w4(W4_FEE), Objective.FEE_WEIGHTED)
 
     assert found is not None
     assert found.cut == pytest.approx([5.454545, 10.909091, 3.636364], abs=1e-6)
@@ -332,7 +332,7 @@ def test_cuts_of_trades_leave_a_network_that_both_engines_call_safe() -> None:
     assert 0 < result.cut_wh.sum() < sum(trade.energy_wh for trade in trades)
 
 
-@pytest.mark.parametrize("objective", list(Objective))
+@pytest.mark.parametrize("objective", [Objective.FEE_WEIGHTED, Objective.MERIT_ORDER, Objective.PROPORTIONAL])
 def test_every_objective_is_within_two_percent_of_what_must_be_cut(objective: Objective) -> None:
     network = over_one_line(50)
     request = trade_request(network, [Trade(1, 0, 10_000), Trade(2, 0, 7_500)], None, objective)
@@ -341,3 +341,13 @@ def test_every_objective_is_within_two_percent_of_what_must_be_cut(objective: Ob
 
     assert result.safe
     assert result.cut_wh.sum() == pytest.approx(5_000, rel=0.02)
+
+
+def test_whole_trades_are_cut_altogether_or_not_at_all() -> None:
+    network = over_one_line(50)
+
+    result = curtail_trades(network, [Trade(1, 0, 10_000), Trade(2, 0, 7_500)], objective=Objective.WHOLE)
+
+    # 5,000 Wh must go; the smaller of the two trades is the least that does it.
+    assert result.safe
+    assert list(result.cut_wh) == [0, 7_500]
