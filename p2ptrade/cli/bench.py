@@ -39,6 +39,14 @@ def clear_command(
     _print(document, "Clearing, off the chain", columns, as_json=as_json)
 
 
+@bench_app.command("grid")
+def grid_command(as_json: JsonOption = False) -> None:
+    """Time power flow and curtailment beside power-grid-model (a minute)."""
+    from p2ptrade.bench.grid import bench_grid
+
+    _print(bench_grid(), "The grid operator's side", ("name", "value", "unit"), as_json=as_json)
+
+
 @bench_app.command("shading")
 def shading_command(as_json: JsonOption = False) -> None:
     """Measure what shading gains at the uniform price, and what trade reduction would keep (a quarter of a minute)."""
@@ -66,8 +74,10 @@ def _print(document: Mapping[str, Any], title: str, columns: Sequence[str], *, a
         console.print(f"{verdict}: {target['target']}: {_shown(target['measured'])} ({limit})")
 
 
-def _shown(number: float) -> str:
-    return f"{number:,}" if isinstance(number, int) else f"{number:,.4g}"
+def _shown(cell: float | str) -> str:
+    if isinstance(cell, str):
+        return cell
+    return f"{cell:,}" if isinstance(cell, int) else f"{cell:,.4g}"
 
 
 def _require_each(option: str, numbers: Sequence[int], least: int, most: int) -> None:
