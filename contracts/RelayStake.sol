@@ -46,7 +46,7 @@ contract RelayStake is IRelayStake, AccessManaged {
         uint32 claimTime,
         uint32 answerTime
     ) AccessManaged(authority) {
-        if (claimTime == 0 || answerTime == 0) revert BadTimes();
+        if (claimTime == 0 || answerTime == 0 || stakeRequired == 0) revert BadTimes();
         LEDGER = ledger;
         STAKE_REQUIRED = stakeRequired;
         CHALLENGE_BOND = challengeBond;

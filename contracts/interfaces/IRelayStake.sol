@@ -73,7 +73,7 @@ interface IRelayStake {
     /// @notice The relay that is named has a stake; it must take it out first.
     error RelayHasStake(address relay, uint64 stakeMicro);
 
-    /// @notice Times must be above zero.
+    /// @notice Times and the stake required must be above zero.
     error BadTimes();
 
     /// @notice The stake is bound until then, or until open challenges are closed.
