@@ -70,6 +70,9 @@ contract ParticipantRegistry is IParticipantRegistry, AccessManaged, Pausable {
     function setGateway(uint32 account, address gateway) external {
         uint256 word = _participant(account);
         if (msg.sender != word.owner()) {
+            // A registrar with an execution delay is not asked to schedule this: it has to act at once or not at all
+            // (2026-11-21).
+            // slither-disable-next-line unused-return
             (bool allowed,) =
                 AuthorityUtils.canCallWithDelay(authority(), msg.sender, address(this), this.setGateway.selector);
             if (!allowed) revert RegistryNotAllowed(account, msg.sender);
@@ -119,6 +122,9 @@ contract ParticipantRegistry is IParticipantRegistry, AccessManaged, Pausable {
         return address(LEDGER);
     }
 
+    // The ledger is ours and calls nobody; it gives the account's number, so it comes before what is stored under it, and
+    // a batch asks it once for each participant (2026-11-21).
+    // slither-disable-next-line calls-loop,reentrancy-no-eth,reentrancy-benign,reentrancy-events
     function _admit(address owner, uint8 zone, uint8 capacityKw, bytes32 meterPoint, address gateway)
         private
         returns (uint32 account)
