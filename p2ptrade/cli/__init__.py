@@ -5,6 +5,7 @@ What goes wrong on purpose ends as one sentence on standard error and the exit c
 once, and a daemon loads nothing of the others.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -50,6 +51,8 @@ def run(arguments: list[str]) -> int:
     if arguments[0] == "--version":
         sys.stdout.write(f"p2ptrade {__version__}\n")
         return 0
+    # Our matrices are small: threads of the linear algebra wait for each other longer than they work.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     group, *rest = arguments
     if group not in _GROUPS:
         return _say(f"there is no {'option' if group.startswith('-') else 'command'} {group}{_did_you_mean(group)}")
