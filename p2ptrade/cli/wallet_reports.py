@@ -11,10 +11,10 @@ from eth_hash.auto import keccak
 
 from p2ptrade.cli.options import ConfigOption, JsonOption
 from p2ptrade.cli.wallet_session import Session, open_session
+from p2ptrade.domain.merkle import verify_proof
 from p2ptrade.domain.slot import slot_at
 from p2ptrade.domain.units import SlotNumber
 from p2ptrade.errors import InputError, PeerUnreachableError, RefusedError
-from p2ptrade.grid.merkle import verify_proof
 from p2ptrade.transport.clients import OracleClient
 from p2ptrade.transport.schemas.metering import ReadingProof
 from p2ptrade.wallet import human

@@ -13,7 +13,9 @@ import structlog
 from p2ptrade.chain.signatures import DigestSigner
 from p2ptrade.chain.typed_data import Domain, ReadingMessage
 from p2ptrade.domain.checkpoint import Checkpoint, pass_by
+from p2ptrade.domain.envelopes import Envelope
 from p2ptrade.domain.home import SELF_CONSUMPTION, HomeState, Instruction
+from p2ptrade.domain.merkle import EMPTY_ROOT, verify_proof
 from p2ptrade.domain.reading import Reading, SignedReading
 from p2ptrade.domain.slot import slot_at
 from p2ptrade.domain.units import AccountId, SlotNumber
@@ -22,8 +24,6 @@ from p2ptrade.gateway.metrics import GatewayMetrics
 from p2ptrade.gateway.ports import ChainView, Connected, EnvelopeBounds, EnvelopeSource, ReadingStore, SlotOutcome
 from p2ptrade.gateway.take import MeterPoint, Taken, take
 from p2ptrade.gateway.uplink import Uplink
-from p2ptrade.grid.envelopes import Envelope
-from p2ptrade.grid.merkle import EMPTY_ROOT, verify_proof
 from p2ptrade.metering.meter import MeterUnreachableError
 
 SLOTS_AT_ONCE: Final = 96

@@ -16,16 +16,34 @@ Envelopes hold in every case: `envelope_proofs` gives each account its proof. `c
 AC verdict of one schedule.
 """
 
-from p2ptrade.grid.decision import DEFAULT_RULES, Cut, GridDecision, Outcome, Rules, SlotSchedule, decide
-from p2ptrade.grid.envelopes import Envelope, envelope_proofs, envelope_root
-from p2ptrade.grid.limits import Forecast, zone_limits
-from p2ptrade.grid.merkle import verify_proof
-from p2ptrade.grid.network import Connection, Network
-from p2ptrade.grid.network_file import load_network, topology_hash
-from p2ptrade.grid.profiles import Home, HomeProfiles, Week, load_homes
-from p2ptrade.grid.tariffs import load_tariff
-from p2ptrade.grid.verdict import Verdict, Violation, check_injections
-from p2ptrade.grid.zones import ZonePlan, propose_zones, zones_from_cuts
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from p2ptrade.domain.envelopes import Envelope, envelope_proofs, envelope_root
+from p2ptrade.domain.merkle import verify_proof
+
+if TYPE_CHECKING:
+    from p2ptrade.grid.decision import DEFAULT_RULES, Cut, GridDecision, Outcome, Rules, SlotSchedule, decide
+    from p2ptrade.grid.limits import Forecast, zone_limits
+    from p2ptrade.grid.network import Connection, Network
+    from p2ptrade.grid.network_file import load_network, topology_hash
+    from p2ptrade.grid.profiles import Home, HomeProfiles, Week, load_homes
+    from p2ptrade.grid.tariffs import load_tariff
+    from p2ptrade.grid.verdict import Verdict, Violation, check_injections
+    from p2ptrade.grid.zones import ZonePlan, propose_zones, zones_from_cuts
+
+# Loaded when first asked for: a gateway that wants profiles needs no power-flow engine in its memory.
+_NAMES_IN: Final = {
+    "decision": "DEFAULT_RULES Cut GridDecision Outcome Rules SlotSchedule decide",
+    "limits": "Forecast zone_limits",
+    "network": "Connection Network",
+    "network_file": "load_network topology_hash",
+    "profiles": "Home HomeProfiles Week load_homes",
+    "tariffs": "load_tariff",
+    "verdict": "Verdict Violation check_injections",
+    "zones": "ZonePlan propose_zones zones_from_cuts",
+}
+_MODULE_OF: Final = {name: f"{__name__}.{module}" for module, names in _NAMES_IN.items() for name in names.split()}
 
 __all__ = [
     "DEFAULT_RULES",
@@ -57,3 +75,10 @@ __all__ = [
     "zone_limits",
     "zones_from_cuts",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Return a name of the facade from the module that defines it (PEP 562)."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULE_OF[name]), name)

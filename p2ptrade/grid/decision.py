@@ -17,12 +17,12 @@ from typing import Final
 
 import numpy as np
 
+from p2ptrade.domain.envelopes import Envelope, envelope_root
 from p2ptrade.domain.grid_data import GridData, ZoneLimits
 from p2ptrade.domain.units import PPM, AccountId, EnergyWh, SlotNumber, ZoneId
 from p2ptrade.errors import InputError
 from p2ptrade.grid.curtail import W_PER_WH, BindingRow, CutRequest, CutResult, curtail, injections_after
 from p2ptrade.grid.cuts import Objective
-from p2ptrade.grid.envelopes import Envelope, envelope_root
 from p2ptrade.grid.fixed_point import fixed_point
 from p2ptrade.grid.limits import Forecast, sample_injections_wh
 from p2ptrade.grid.network import Network

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import structlog
 
+from p2ptrade.domain.merkle import EMPTY_ROOT
 from p2ptrade.domain.metered import MeteredAccount
 from p2ptrade.domain.report import KeptReport
 from p2ptrade.domain.slot import end_of, start_of
 from p2ptrade.domain.units import AccountId, EnergyWh, SlotNumber
 from p2ptrade.errors import PeerUnreachableError
-from p2ptrade.grid.merkle import EMPTY_ROOT
 from p2ptrade.oracle.desk import Desk
 from p2ptrade.oracle.energy import Measured, SlotEnergy, SlotReadings, energy_of, measured
 from p2ptrade.oracle.ports import ChainView, ClearingFacts, Envelope, Envelopes, MeterPoint, Peer, Store

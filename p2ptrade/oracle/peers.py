@@ -8,12 +8,12 @@ import structlog
 from eth_utils.address import to_checksum_address
 
 from p2ptrade.chain.typed_data import Domain, ReadingMessage
+from p2ptrade.domain.envelopes import Envelope as GridEnvelope
+from p2ptrade.domain.merkle import verify_proof
 from p2ptrade.domain.reading import Quality, Reading, Registers, SignedReading
 from p2ptrade.domain.report import Report
 from p2ptrade.domain.units import AccountId, EnergyWh, EpochSeconds, SlotNumber
 from p2ptrade.errors import InputError, PeerUnreachableError, RefusedError
-from p2ptrade.grid.envelopes import Envelope as GridEnvelope
-from p2ptrade.grid.merkle import verify_proof
 from p2ptrade.oracle.ports import Envelope, SignedReport
 from p2ptrade.transport.clients import DsoClient, OracleClient
 from p2ptrade.transport.schemas import metering

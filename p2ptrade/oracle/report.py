@@ -13,10 +13,10 @@ from p2ptrade.chain.settlement_page import (
     unpack_corrections,
     unpack_slot,
 )
+from p2ptrade.domain.merkle import leaf_hash, merkle_proof, merkle_root
 from p2ptrade.domain.metered import MeteredAccount, SlotTotals
 from p2ptrade.domain.report import KeptReport, Leaf, Report
 from p2ptrade.domain.units import AccountId, EnergyWh, SlotNumber
-from p2ptrade.grid.merkle import leaf_hash, merkle_proof, merkle_root
 from p2ptrade.oracle.energy import SlotEnergy
 from p2ptrade.oracle.ports import ClearingFacts, Envelope
 

@@ -11,6 +11,7 @@ from p2ptrade.chain.keys import SigningKey
 from p2ptrade.chain.signatures import recover
 from p2ptrade.chain.typed_data import reading_domain
 from p2ptrade.domain.battery import NO_BATTERY, Battery
+from p2ptrade.domain.envelopes import Envelope, envelope_proofs, envelope_root
 from p2ptrade.domain.home import HomeEnergies
 from p2ptrade.domain.reading import Quality, SignedReading, is_unbroken, slot_energy_wh
 from p2ptrade.domain.slot import start_of
@@ -21,7 +22,6 @@ from p2ptrade.gateway.metrics import GatewayMetrics
 from p2ptrade.gateway.ports import Ack, Connected, EnvelopeBounds, SlotOutcome
 from p2ptrade.gateway.service import Gateway, message_of
 from p2ptrade.gateway.uplink import Uplink
-from p2ptrade.grid.envelopes import Envelope, envelope_proofs, envelope_root
 from p2ptrade.metering.meter import Meter, MeterUnreachableError, RegisterSample
 from p2ptrade.metering.modelled_home import ModelledHome, fresh_state
 from p2ptrade.store import Database

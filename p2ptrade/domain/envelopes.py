@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from p2ptrade.domain.merkle import leaf_hash, merkle_proof, merkle_root
 from p2ptrade.domain.units import AccountId, EnergyWh, SlotNumber
-from p2ptrade.grid.merkle import leaf_hash, merkle_proof, merkle_root
 
 
 @dataclass(frozen=True, slots=True, order=True)
