@@ -29,6 +29,7 @@ from p2ptrade.chain import abi
 from p2ptrade.chain.contracts.tariffs import SLOTS_PER_DAY
 from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.packing import unpack_voids
+from p2ptrade.chain.settled_pages import page_in
 from p2ptrade.chain.settlement_page import unpack_positions, unpack_slot
 from p2ptrade.domain.grid_data import GridData
 from p2ptrade.domain.metered import ClearedSlot
@@ -90,7 +91,7 @@ def audit_books(market: Market) -> Books:
 def judge(evidence: Evidence, inputs: Inputs) -> Books:
     """Return what the evidence says; `inputs` gives the input of a transaction by its hash."""
     clearings = tuple(_clearings(evidence, inputs))
-    settlements = tuple(_settlements(evidence, {clearing.slot: clearing.totals for clearing in clearings}))
+    settlements = tuple(_settlements(evidence, {clearing.slot: clearing.totals for clearing in clearings}, inputs))
     recomputed = [difference for clearing in clearings for difference in check_clearing(clearing)]
     recomputed += [difference for settlement in settlements for difference in check_settlement(settlement)]
     return Books(
@@ -175,16 +176,17 @@ def _clearings(evidence: Evidence, inputs: Inputs) -> Iterator[PublishedClearing
         )
 
 
-def _settlements(evidence: Evidence, cleared: Mapping[SlotNumber, ClearedSlot]) -> Iterator[PublishedSettlement]:
+def _settlements(
+    evidence: Evidence, cleared: Mapping[SlotNumber, ClearedSlot], inputs: Inputs
+) -> Iterator[PublishedSettlement]:
     pages: defaultdict[SlotNumber, list[ChainEvent]] = defaultdict(list)
     for event in evidence.named("Settlement", "PageSettled"):
-        if event.values["version"] == 1:
-            pages[SlotNumber(event.values["slot"])].append(event)
+        pages[SlotNumber(event.values["slot"])].append(event)
     for event in evidence.named("Settlement", "Settled"):
         slot = SlotNumber(event.values["slot"])
         yield PublishedSettlement(
             slot=slot,
-            accounts=unpack_slot([page.values["page"] for page in pages[slot]]),
+            accounts=unpack_slot([page_in(inputs(page.log.transaction_hash)) for page in pages[slot]]),
             cleared=cleared.get(slot, ClearedSlot()),
             prices=_tariff(evidence, slot),
             rules=_rules(evidence, slot),

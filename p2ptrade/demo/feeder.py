@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from p2ptrade.chain.deployed import Market
-from p2ptrade.chain.settlement_page import unpack_slot
+from p2ptrade.chain.settled_pages import settled_accounts
 from p2ptrade.demo.day import FeederState
 from p2ptrade.demo.world import World
 from p2ptrade.domain.slot import start_of
@@ -18,12 +18,8 @@ _SECONDS_PER_HOUR: Final = 3600
 
 def metered_of(market: Market, slot: SlotNumber) -> dict[AccountId, int]:
     """Return the metered net energy of every account in a settled slot, in Wh, withdrawn positive."""
-    pages = [
-        record.values["page"]
-        for record in market.settlement.events("PageSettled", first=market.first_block, where={"slot": slot})
-        if record.values["version"] == 1
-    ]
-    return {account.account: int(account.metered_wh) for account in unpack_slot(pages)}
+    accounts = settled_accounts(market.settlement, slot, first=market.first_block)
+    return {account.account: int(account.metered_wh) for account in accounts}
 
 
 def feeder_state(

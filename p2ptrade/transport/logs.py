@@ -24,8 +24,14 @@ _DEPTH_MAX: Final = 6
 def set_up_logs(service: str, *, level: str = "info") -> None:
     """Send the logs of this process to standard error as one JSON object a line."""
     number = logging.getLevelNamesMapping()[level.upper()]
+
+    def name_service(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event["service"] = service
+        return event
+
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        name_service,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -38,7 +44,6 @@ def set_up_logs(service: str, *, level: str = "info") -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(service=service)
     handler = logging.StreamHandler(sys.stderr)
     formatter = structlog.stdlib.ProcessorFormatter(processors=[_drop_internals, *shared, renderer])
     handler.setFormatter(formatter)

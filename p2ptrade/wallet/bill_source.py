@@ -5,13 +5,14 @@ and the rules every flow of the account follows from them.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from p2ptrade.chain.contracts.base import EventRecord
 from p2ptrade.chain.contracts.double_auction import SlotResult
 from p2ptrade.chain.deployed import Market
+from p2ptrade.chain.settled_pages import page_in, transaction_inputs
 from p2ptrade.chain.settlement_page import unpack_corrections, unpack_positions, unpack_slot
 from p2ptrade.domain.grid_data import GridData
 from p2ptrade.domain.metered import NO_MONEY, ClearedSlot, MeteredAccount
@@ -24,11 +25,7 @@ from p2ptrade.domain.settlement import (
 )
 from p2ptrade.domain.tariff import Deviation
 from p2ptrade.domain.units import AccountId, AmountMicro, PriceHalfMicroPerKwh, PriceMicroPerKwh, SlotNumber
-from p2ptrade.errors import ChainError
 from p2ptrade.wallet.bill import BillLine, Metered, Trade, bill_line
-
-# In which argument of the settlement's functions the page is.
-_PAGE_ARGUMENT: Final = {"settlePage": 1, "settleAtOnce": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,27 +93,15 @@ def _settled_slots(market: Market, first: SlotNumber, last: SlotNumber) -> dict[
     complete = _by_slot(market.settlement.events("Settled", first=market.first_block), first, last)
     pages = _by_slot(market.settlement.events("PageSettled", first=market.first_block), first, last)
     return {
-        slot: _Settled(
-            unpack_slot([_page(market, record.log.transaction_hash) for record in records]),
-            _hex(records[-1].log.transaction_hash),
-        )
+        slot: _Settled(_accounts(market, records), _hex(records[-1].log.transaction_hash))
         for slot, records in pages.items()
         if slot in complete
     }
 
 
-def _page(market: Market, transaction_hash: bytes) -> bytes:
-    """Return the page in the data of the transaction that settled it."""
-    found = market.client.rpc.call("eth_getTransactionByHash", _hex(transaction_hash))
-    if found is None:
-        raise ChainError(f"the node has lost transaction {_hex(transaction_hash)}: ask another node")
-    data = bytes.fromhex(found["input"].removeprefix("0x"))
-    for name, argument in _PAGE_ARGUMENT.items():
-        function = market.settlement.abi.function(name)
-        if function.selector == data[:4]:
-            page: bytes = function.inputs.decode(data[4:])[argument]
-            return page
-    raise ChainError(f"transaction {_hex(transaction_hash)} settled a page in a way that this version does not know")
+def _accounts(market: Market, pages: Sequence[EventRecord]) -> tuple[MeteredAccount, ...]:
+    inputs = transaction_inputs(market.client, [record.log.transaction_hash for record in pages])
+    return unpack_slot([page_in(data) for data in inputs])
 
 
 def _metered(
