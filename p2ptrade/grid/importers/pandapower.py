@@ -80,6 +80,7 @@ def _source(net: Any, default_rating_a: float | None) -> tuple[int, float, float
             "only one transformer, directly at the external grid, can be taken over; select its area first"
         )
     row = transformers.iloc[0]
+    # The tap counts whatever kind it is said to be: SimBench leaves the kind empty, and pandapower 3 then ignores it.
     steps = 0.0 if math.isnan(row.tap_pos) else (row.tap_pos - row.tap_neutral) * row.tap_step_percent / 100
     ratio_hv = 1 + (steps if row.tap_side == "hv" else 0)
     ratio_lv = 1 + (steps if row.tap_side == "lv" else 0)
