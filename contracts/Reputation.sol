@@ -44,8 +44,7 @@ contract Reputation is IReputation, AccessManaged, EIP712 {
     function postDay(uint32 day, bytes calldata counts, bytes[] calldata signatures) external {
         if (day != nextDay) revert ReputationWrongDay(day, nextDay);
         if (block.timestamp < (uint256(day) + 1) * DAY_SECONDS) revert ReputationDayNotOver(day);
-        (uint256 index, address signer) =
-            Quorum.firstBad(digestOf(day, counts), signatures, authority(), Roles.ORACLE);
+        (uint256 index, address signer) = Quorum.firstBad(digestOf(day, counts), signatures, authority(), Roles.ORACLE);
         if (index < signatures.length) revert ReputationBadSigner(index, signer);
         if (signatures.length < quorum) revert ReputationQuorumMissed(signatures.length, quorum);
         if (counts.length % RECORD_LENGTH != 0) revert ReputationMalformedCounts(counts.length);
@@ -78,6 +77,8 @@ contract Reputation is IReputation, AccessManaged, EIP712 {
 
     /// @dev Add all records; return (account u32, class u8) of those whose class changed.
     function _addDay(bytes calldata counts) private returns (bytes memory classes) {
+        // Whole records are counted before their bytes, which is meant (2026-11-21).
+        // slither-disable-next-line divide-before-multiply
         classes = new bytes(counts.length / RECORD_LENGTH * 5);
         uint256 written;
         uint32 last;

@@ -19,7 +19,12 @@ import {PageProof, Report, Rules, SettlementState, SlotSettlement} from "../type
 interface ISettlement {
     /// @notice A quorum signed a report of a slot.
     event ReportSubmitted(
-        uint64 indexed slot, uint32 indexed version, bytes32 readingsRoot, bytes32 dataHash, uint32 accounts, uint64 deliveredWh
+        uint64 indexed slot,
+        uint32 indexed version,
+        bytes32 readingsRoot,
+        bytes32 dataHash,
+        uint32 accounts,
+        uint64 deliveredWh
     );
 
     /// @notice A page was settled. The page is in the call's data and is proven by the hash: with the pages and the
@@ -29,12 +34,7 @@ interface ISettlement {
 
     /// @notice All pages of a slot are settled; amounts in micro-credits.
     event Settled(
-        uint64 indexed slot,
-        uint64 deliveredWh,
-        uint64 mintedWh,
-        uint64 networkMicro,
-        uint64 feeMicro,
-        uint64 rentMicro
+        uint64 indexed slot, uint64 deliveredWh, uint64 mintedWh, uint64 networkMicro, uint64 feeMicro, uint64 rentMicro
     );
 
     /// @notice A correction was settled by compensating entries.

@@ -34,9 +34,8 @@ library OrderHash {
             prices = abi.encodePacked(prices, uint256(uint32(bytes4(body[offset + 4:offset + 8]))));
         }
         bytes16 salt = bytes16(body[steps * 8:steps * 8 + 16]);
-        return keccak256(
-            abi.encode(TERMS_TYPEHASH, uint8((kind >> 3) & 1), keccak256(energies), keccak256(prices), salt)
-        );
+        return
+            keccak256(abi.encode(TERMS_TYPEHASH, uint8((kind >> 3) & 1), keccak256(energies), keccak256(prices), salt));
     }
 
     /// @notice Return the digest of the order of `account` with terms of this hash.
