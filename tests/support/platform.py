@@ -109,8 +109,11 @@ class Platform:
         self.registry.send("admitMany", admissions, sender=self.holder("REGISTRAR"))
         accounts = list(range(first, first + len(names)))
         if cash_micro:
-            for account in accounts:
-                self.fund(account, cash_micro)
+            self.fund(first, cash_micro * len(accounts))
+        if cash_micro and len(accounts) > 1:
+            shares = [(account, cash_micro) for account in accounts[1:]]
+            moves = pack_entries((first, -cash_micro * len(shares)), *shares)
+            self.ledger.send("move", moves, sender=self.holder("MARKET"))
         return accounts
 
     @staticmethod
