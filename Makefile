@@ -64,7 +64,7 @@ check: setup $(STAMPS)/slither
 test: check forge-test prove
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not slow and not soak" $(ARGS)
 
-test-slow: setup $(STAMPS)/slither $(STAMPS)/halmos
+test-slow: setup $(STAMPS)/slither $(STAMPS)/halmos $(STAMPS)/convert
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m slow $(ARGS)
 
 soak: setup $(STAMPS)/slither
@@ -95,4 +95,4 @@ clean:
 	rm -rf .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
 
 distclean: clean
-	rm -rf .venv .venv-slither .venv-halmos node_modules
+	rm -rf .venv .venv-slither .venv-halmos .venv-convert node_modules

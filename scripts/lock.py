@@ -17,6 +17,7 @@ LOCKS = {
     "uv.txt": ["requirements/uv.in", "--constraints", "requirements/dev.txt"],
     "slither.txt": ["requirements/slither.in"],
     "halmos.txt": ["requirements/halmos.in"],
+    "convert.txt": ["requirements/convert.in", "--constraints", "requirements/dev.txt"],
 }
 
 
