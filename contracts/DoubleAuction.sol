@@ -360,10 +360,10 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
         (pass.bonds, pass.collateralPrices) = (BONDS, COLLATERAL_PRICES);
         pass.count = count;
         work.entries = pass.entriesEnd = LedgerCalls.take(count * SEAL_BYTES);
-        pass.arrivals = LedgerCalls.take(count * SEAL_BYTES);
         work.voids = pass.voidsEnd = LedgerCalls.take(count * VOID_BYTES + 64) + 32;
         work.positions = pass.positionsEnd = LedgerCalls.take(count * POSITION_BYTES + 64) + 32;
         (work.moves, pass.movesEnd) = LedgerCalls.begin(count + 2);
+        pass.arrivals = LedgerCalls.take(count * SEAL_BYTES); // the last one: `_requireSealed` gives it back
     }
 
     /// @dev Return the tree of zones with the proposed prices.
@@ -461,6 +461,11 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
         }
         needed = _ownChainOf[work.slot];
         if (found != needed) revert WrongOwnSeals(work.slot, needed, found);
+        // Nothing that was taken after the list of own seals is used any more, nor is the list.
+        uint256 free = work.pass.arrivals;
+        assembly ("memory-safe") {
+            mstore(0x40, free)
+        }
     }
 
     /// @dev Return what the settlement will pay out. Checked arithmetic: rent cannot be negative, as energy flows over full

@@ -26,10 +26,11 @@ contract RelayStake is IRelayStake, AccessManaged {
     uint32 private immutable CLAIM_TIME;
     uint32 private immutable ANSWER_TIME;
 
-    /// @dev One word: all that `mayCommit` reads, but for the request to unstake, which shares the next one.
+    /// @dev One word: all that `mayCommit` reads. A stake that is asked back moves on to `_leaving`.
     address private _relay;
     uint32 private _account;
     uint64 private _stake;
+    uint64 private _leaving;
     uint64 private _unstakeAt;
     uint64 private _openChallenges;
     mapping(bytes32 id => uint64 until) private _answerUntil;
@@ -63,7 +64,7 @@ contract RelayStake is IRelayStake, AccessManaged {
 
     /// @inheritdoc IRelayStake
     function appoint(address relay, uint32 account) external restricted {
-        if (_stake != 0 || _openChallenges != 0) revert RelayHasStake(_relay, _stake);
+        if (_stake + _leaving != 0 || _openChallenges != 0) revert RelayHasStake(_relay, _stake + _leaving);
         (_relay, _account, _unstakeAt) = (relay, account, 0);
         emit RelayAppointed(relay, account);
     }
@@ -71,8 +72,8 @@ contract RelayStake is IRelayStake, AccessManaged {
     /// @inheritdoc IRelayStake
     function stake(uint64 amountMicro) external onlyRelay {
         _requireOwner(_account);
-        _stake += amountMicro;
-        _unstakeAt = 0;
+        _stake += _leaving + amountMicro;
+        (_leaving, _unstakeAt) = (0, 0);
         emit Staked(amountMicro, _stake);
         _transfer(_account, STAKES_ACCOUNT, amountMicro);
     }
@@ -82,6 +83,7 @@ contract RelayStake is IRelayStake, AccessManaged {
         // What was committed up to now can be claimed and answered within this time, whatever its gate: seals are taken for
         // the slots of one session, whose gates the claim time covers.
         _unstakeAt = uint64(block.timestamp) + CLAIM_TIME + ANSWER_TIME;
+        (_leaving, _stake) = (_leaving + _stake, 0);
         emit UnstakeRequested(_unstakeAt);
     }
 
@@ -89,8 +91,8 @@ contract RelayStake is IRelayStake, AccessManaged {
     function unstake() external onlyRelay {
         if (_unstakeAt == 0) revert UnstakeNotRequested();
         if (block.timestamp < _unstakeAt || _openChallenges != 0) revert StakeIsBound(_unstakeAt, _openChallenges);
-        uint64 amount = _stake;
-        (_stake, _unstakeAt) = (0, 0);
+        uint64 amount = _leaving;
+        (_leaving, _unstakeAt) = (0, 0);
         emit Unstaked(amount);
         _transfer(STAKES_ACCOUNT, _account, amount);
     }
@@ -149,8 +151,8 @@ contract RelayStake is IRelayStake, AccessManaged {
         bytes32 id = _requireOpen(auction, slot, account, digest);
         if (block.timestamp < _answerUntil[id]) revert MayStillAnswer(_answerUntil[id]);
 
-        uint64 amount = _stake;
-        _stake = 0;
+        uint64 amount = _stake + _leaving;
+        (_stake, _leaving) = (0, 0);
         _answerUntil[id] = CLOSED;
         --_openChallenges;
         emit Slashed(auction, slot, account, digest, amount);
@@ -161,12 +163,12 @@ contract RelayStake is IRelayStake, AccessManaged {
 
     /// @inheritdoc IRelayStake
     function mayCommit(address relay) external view returns (bool) {
-        return relay == _relay && _stake >= STAKE_REQUIRED && _unstakeAt == 0;
+        return relay == _relay && _stake >= STAKE_REQUIRED;
     }
 
     /// @inheritdoc IRelayStake
     function relayState() external view returns (address relay, uint32 account, uint64 stakeMicro) {
-        return (_relay, _account, _stake);
+        return (_relay, _account, _stake + _leaving);
     }
 
     /// @inheritdoc IRelayStake

@@ -150,25 +150,6 @@ library BookPasses {
                 }
                 mstore(OWN_SEALS, add(mload(OWN_SEALS), 1))
             }
-            // List a relayed seal for the commitment; whether the owner in `word` signed it, canonically (Signatures.recover).
-            function takeRelayed(row, word, digest, signature) -> isSigned {
-                let entry := mload(ENTRIES_END)
-                mstore(entry, shl(224, row))
-                mstore(add(entry, 4), digest)
-                mstore(ENTRIES_END, add(entry, 36))
-                let parityAndS := calldataload(add(signature, 0x20))
-                let s := and(parityAndS, S_MASK)
-                if gt(s, HALF_ORDER) { leave }
-                mstore(SIGNED, digest)
-                mstore(SIGNED_V, add(27, shr(255, parityAndS)))
-                mstore(SIGNED_R, calldataload(signature))
-                mstore(SIGNED_S, s)
-                mstore(0x00, 0)
-                pop(staticcall(gas(), 1, SIGNED, 0x80, 0x00, 0x20))
-                // Nobody signed what recovers to zero, also not the account that does not exist.
-                let signer := mload(0x00)
-                isSigned := gt(iszero(shl(96, xor(signer, word))), iszero(signer))
-            }
             // Count the step at `from` in at its zone's price. A bid below the charge can trade at no price.
             function tally(zone, isOffer, charge, from) {
                 let at := mload(zone)
@@ -218,33 +199,42 @@ library BookPasses {
                 mstore(DIGEST_ORDER, keccak256(ORDER, 0x80))
                 switch and(row, OWN_ROW)
                 case 0 {
-                    if iszero(takeRelayed(row, word, keccak256(DIGEST, 0x42), add(body, 16))) {
-                        reason := 1 // bad signature
+                    // List the seal for the commitment.
+                    mstore(SIGNED, keccak256(DIGEST, 0x42))
+                    let at := mload(ENTRIES_END)
+                    mstore(at, shl(224, row))
+                    mstore(add(at, 4), mload(SIGNED))
+                    mstore(ENTRIES_END, add(at, 36))
+                    // Whether the owner in `word` signed it, canonically, as in Signatures.recover.
+                    at := calldataload(add(body, 0x30))
+                    mstore(SIGNED_V, add(27, shr(255, at)))
+                    at := and(at, S_MASK)
+                    mstore(SIGNED_R, calldataload(add(body, 0x10)))
+                    mstore(SIGNED_S, at)
+                    mstore(0x00, 0)
+                    pop(staticcall(gas(), 1, SIGNED, 0x80, 0x00, 0x20))
+                    // Nobody signed what recovers to zero, also not the account that does not exist.
+                    if or(or(gt(at, HALF_ORDER), iszero(mload(0x00))), shl(96, xor(mload(0x00), word))) {
+                        reason := 1
                         leave
                     }
                 }
                 default { takeOwn(row, keccak256(DIGEST, 0x42)) }
-                if xor(byte(2, word), 1) {
-                    reason := 2 // not active
-                    leave
-                }
-                if iszero(and(shr(byte(3, word), mload(ALLOWED)), 1)) {
-                    reason := 6 // zone left out
-                    leave
-                }
-                if or(gt(length, 0x80), gt(sub(energyWh, 1), 0x7ffffffe)) {
-                    reason := 4 // malformed: too many steps, none, a bad one, or too much energy
-                    leave
-                }
                 body := byte(1, word) // from here on 32 times the reputation class
                 if gt(body, 7) { body := 7 }
                 body := shl(5, body)
                 if isOffer {
                     cover := div(add(mul(energyWh, and(shr(body, mload(COLLATERAL_PRICES)), U32)), 999), 1000)
                 }
-                cover := add(cover, and(shr(body, mload(BONDS)), U32))
-                if slt(signextend(7, shr(160, word)), cover) {
-                    reason := 3 // insolvent
+                cover := slt(signextend(7, shr(160, word)), add(cover, and(shr(body, mload(BONDS)), U32))) // insolvent
+                body := iszero(and(shr(byte(3, word), mload(ALLOWED)), 1)) // in a zone left out
+                // too many steps, none, a bad one, or too much energy
+                energyWh := or(gt(length, 0x80), gt(sub(energyWh, 1), 0x7ffffffe))
+                if or(or(cover, energyWh), or(body, xor(byte(2, word), 1))) {
+                    reason := 3
+                    if energyWh { reason := 4 }
+                    if body { reason := 6 }
+                    if xor(byte(2, word), 1) { reason := 2 } // not active
                     leave
                 }
                 let zone := mload(add(mload(ZONES), shl(5, byte(3, word))))
@@ -303,34 +293,17 @@ library BookPasses {
                     default { if xor(sgt(price, at), isOffer) { filled := add(filled, shr(224, step)) } }
                 }
             }
-            function addTo(field, amount) {
-                mstore(field, add(mload(field), amount))
-            }
             // A seller locks collateral, rounded up, and will receive the price, rounded down, and the collateral.
             function sell(zone, energy, word) -> locked, position {
                 let class := byte(1, word)
                 if gt(class, 7) { class := 7 }
                 locked := div(add(mul(energy, and(shr(shl(5, class), mload(COLLATERAL_PRICES)), U32)), 999), 1000)
                 let revenue := div(mul(energy, mload(zone)), 2000)
-                addTo(SELLERS_GET, revenue)
-                addTo(COLLATERAL, locked)
+                mstore(SELLERS_GET, add(mload(SELLERS_GET), revenue))
+                mstore(COLLATERAL, add(mload(COLLATERAL), locked))
                 position := or(shr(32, shl(224, sub(0, energy))), shl(80, add(revenue, locked)))
             }
-            // List a position, and what it locks as a movement on the ledger.
-            function list(row, position, locked) {
-                position := or(or(position, shl(136, locked)), shl(224, row))
-                let to := mload(POSITIONS_END)
-                mstore(to, position)
-                mstore(POSITIONS_END, add(to, 22))
-                mstore(0x00, mload(POSITIONS_HASH))
-                mstore(0x20, position)
-                mstore(POSITIONS_HASH, keccak256(0x00, 54))
-                if locked {
-                    to := mload(MOVES_END)
-                    mstore(to, or(shl(64, and(row, U32)), and(sub(0, locked), 0xffffffffffffffff)))
-                    mstore(MOVES_END, add(to, 0x20))
-                }
-            }
+            // Find out what an order trades; list its position, and what it locks as a movement on the ledger.
             function fillOne(row, word) {
                 let zone := mload(add(mload(ZONES), shl(5, byte(3, word))))
                 let isOffer := and(shr(35, row), 1)
@@ -352,12 +325,23 @@ library BookPasses {
                 case 0 {
                     // a buyer pays price and charge, rounded up
                     locked := div(add(mul(energy, add(mload(zone), charge)), 1999), 2000)
-                    addTo(BUYERS_PAY, locked)
-                    addTo(BOUGHT_WH, energy)
+                    mstore(BUYERS_PAY, add(mload(BUYERS_PAY), locked))
+                    mstore(BOUGHT_WH, add(mload(BOUGHT_WH), energy))
                     position := shl(192, energy)
                 }
                 default { locked, position := sell(zone, energy, word) }
-                list(row, position, locked)
+                position := or(or(position, shl(136, locked)), shl(224, row))
+                price := mload(POSITIONS_END) // from here on where things are listed
+                mstore(price, position)
+                mstore(POSITIONS_END, add(price, 22))
+                mstore(0x00, mload(POSITIONS_HASH))
+                mstore(0x20, position)
+                mstore(POSITIONS_HASH, keccak256(0x00, 54))
+                if locked {
+                    price := mload(MOVES_END)
+                    mstore(price, or(shl(64, and(row, U32)), and(sub(0, locked), 0xffffffffffffffff)))
+                    mstore(MOVES_END, add(price, 0x20))
+                }
             }
 
             let end := add(add(rows, 0x20), shl(5, mload(rows)))

@@ -1,13 +1,15 @@
 """The relay's stake answers for its receipts.
 
 Paths. Given a receipt for a seal, when the relay committed it: then a claim is answered and the claimant pays the bond.
-When the relay dropped it, or committed nothing: then nobody can answer and the stake goes to the claimant. When a receipt
-is forged, late, for another seal, slot or session, or claimed by somebody else, too early or too late: then there is no
-claim. Given a stake, when it is asked back: then the relay cannot commit, and gets it when no receipt can be claimed.
+When the relay dropped it, or committed nothing: then nobody can answer and the stake goes to the claimant. When a
+receipt is forged, late, for another seal, slot or session, or claimed by somebody else, too early or too late: then
+there is no claim. Given a stake, when it is asked back: then the relay cannot commit, and gets it when no receipt can
+be claimed any more.
 """
 
 import pytest
 
+from p2ptrade.chain.packing import running_hash
 from p2ptrade.chain.typed_data import OrderMessage
 from p2ptrade.domain.order import Side
 from tests.support.auction import ANSWER_S, CHALLENGE_BOND, CLAIM_S, STAKE, Market, Slot, Trader
@@ -111,8 +113,6 @@ def test_entries_in_several_pages_answer_a_claim(market: Market) -> None:
     slot.relay(other, Side.BID, [(500, 200_000)])
     entries = slot.entries()
     pages = [entries[:36], entries[36:]]
-    from p2ptrade.chain.packing import running_hash
-
     market.auction.send("commit", slot.number, running_hash(pages), 2, sender=market.relay.address)
     market.chain.warp_to(slot.gate_s)
     challenge(slot, trader, order, receipt)
