@@ -348,19 +348,15 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
         (sums.retailerMicro, sums.releasedMicro) = (0, 0); // those of this page
         batch = _newBatch((page.length - offset) / SettlementPage.HEAD_LENGTH);
         bytes memory records = page[offset:];
-        (uint256 entry, uint256 toFacts) = _places(batch);
-        uint256 at;
-        assembly ("memory-safe") {
-            at := add(records, 0x20)
-        }
-        (uint256 bad, uint256 end) =
-            SettlementFlows.settleRecords(at, at + records.length, terms, sums, entry, toFacts);
-        if (bad != 0) revert SettlementMalformedPage(bad - at + offset);
-        batch.count = (end - entry) / 32;
+        (SettlementFlows.Span memory span, uint256 entry) = _spanOf(records, batch);
+        uint256 start = span.at;
+        uint256 end = SettlementFlows.settleRecords(terms, sums, span, entry);
+        if (end == 0) revert SettlementMalformedPage(offset + span.at - start);
+        uint256 count = (end - entry) / 32;
+        batch.count = count;
         uint256[] memory entries = batch.entries;
-        uint256 count = batch.count;
         assembly ("memory-safe") {
-            mstore(entries, count) // it was written behind its back
+            mstore(entries, count) // the list was filled behind its length
         }
         progress.accounts += count;
     }
@@ -525,17 +521,9 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
         SettlementFlows.Terms memory terms,
         SettlementFlows.Sums memory sums
     ) private pure returns (int256 micro) {
-        bytes memory packed = record.pack(breachWh);
-        uint256[2] memory made;
-        uint256 at;
-        uint256 entry;
-        assembly ("memory-safe") {
-            at := add(packed, 0x20)
-            entry := made
-        }
+        (SettlementFlows.Span memory span, uint256 entry) = _spanOf(record.pack(breachWh), _newBatch(1));
         micro = sums.retailerMicro;
-        (uint256 bad,) = SettlementFlows.settleRecords(at, at + packed.length, terms, sums, entry, 0x20);
-        assert(bad == 0); // it was read before
+        assert(SettlementFlows.settleRecords(terms, sums, span, entry) != 0); // the record was read and is in order
         micro -= sums.retailerMicro;
     }
 
@@ -625,13 +613,21 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
         (batch.entries, batch.facts) = (entries, facts);
     }
 
-    /// @dev Where the first entry of a batch goes, and how far from an entry its fact is.
-    function _places(Batch memory batch) private pure returns (uint256 entry, uint256 toFacts) {
+    /// @dev The places of records and of a batch in memory, and where its first entry goes.
+    function _spanOf(bytes memory records, Batch memory batch)
+        private
+        pure
+        returns (SettlementFlows.Span memory span, uint256 entry)
+    {
         (uint256[] memory entries, uint256[] memory facts) = (batch.entries, batch.facts);
+        uint256 at;
+        uint256 toFacts;
         assembly ("memory-safe") {
+            at := add(records, 0x20)
             entry := add(entries, 0x20)
             toFacts := sub(facts, entries)
         }
+        span = SettlementFlows.Span(at, at + records.length, toFacts);
     }
 
     /// @dev Add an account's entry, its reading and its share of the minted energy.

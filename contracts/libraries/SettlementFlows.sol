@@ -2,16 +2,16 @@
 pragma solidity 0.8.37;
 
 import {ImbalanceRule, Rules} from "../types/SettlementTypes.sol";
-import {BREACHED, ESTIMATED, HAS_POSITION, SettlementPage} from "./SettlementPage.sol";
+// solhint does not look into assembly, where they are used (2026-11-21).
+// solhint-disable-next-line no-unused-import
+import {BREACHED, ESTIMATED, HAS_POSITION, SettlementPage, UNKNOWN_FLAGS} from "./SettlementPage.sol";
 
 /// @title What an account pays and receives in a slot; `p2ptrade/domain/settlement.py` computes the same to the unit.
-/// @dev Records are the words that {SettlementPage} reads. Energies fit 33 bits, prices 32, locked and released amounts
-/// 56, totals of a slot 64: no sum or product below comes near 256 bits, which is why they are unchecked.
+/// @dev Records are laid out as {ISettlement} says. Energies fit 33 bits, prices 32, locked and released amounts 56,
+/// totals of a slot 64: no sum or product here comes near 256 bits.
 library SettlementFlows {
-    using SettlementPage for uint256;
-
     uint256 private constant WH_PER_KWH = 1000;
-    uint256 private constant ROUND_UP = 999; // added before a division by WH_PER_KWH
+    uint256 private constant ROUND_UP = 999; // added before a division by WH_PER_KWH, for what is owed
     uint256 private constant PPM = 1_000_000;
 
     /// @notice Everything about a slot that is the same for all accounts.
@@ -19,26 +19,45 @@ library SettlementFlows {
     /// @param longPrice What a surplus kWh earns, in micro-credits.
     /// @param matchSides Whether positions are cut to what both sides kept to.
     /// @param matchedWh Traded energy that counts as such then: the smaller of given and taken.
+    /// @param deliveredWh Metered delivery of the slot, which is minted to the buyers.
+    /// @param boughtWh Energy traded in the slot.
     struct Terms {
-        uint256 shortPrice;
-        uint256 longPrice;
-        uint256 toleranceWh;
-        uint256 tolerancePpm;
-        uint256 deviationPrice;
-        uint256 breachPrice;
-        bool matchSides;
-        uint256 matchedWh;
-        uint256 givenWh;
-        uint256 takenWh;
+        uint256 shortPrice; //      0x00
+        uint256 longPrice; //       0x20
+        uint256 toleranceWh; //     0x40
+        uint256 tolerancePpm; //    0x60
+        uint256 deviationPrice; //  0x80
+        uint256 breachPrice; //     0xa0
+        bool matchSides; //         0xc0
+        uint256 matchedWh; //       0xe0
+        uint256 givenWh; //         0x100
+        uint256 takenWh; //         0x120
+        uint256 deliveredWh; //     0x140
+        uint256 boughtWh; //        0x160
     }
 
-    /// @notice Running sums over the accounts of a slot, in Wh. Of what was given, `estimatedWh` was only estimated.
+    /// @notice Where records are read and what is made of them is written: places in memory.
+    /// @param at First record; after a malformed one, that one.
+    /// @param end End of the records.
+    /// @param toFacts How far from an account's entry its fact goes.
+    struct Span {
+        uint256 at; //              0x00
+        uint256 end; //             0x20
+        uint256 toFacts; //         0x40
+    }
+
+    /// @notice Running sums over the accounts of a slot, in Wh and micro-credits. Of what was given, `estimatedWh` was only
+    /// estimated. Retailer and release are those of one page.
     struct Sums {
-        int256 netWh;
-        uint256 givenWh;
-        uint256 takenWh;
-        uint256 estimatedWh;
-        uint256 boughtWh;
+        int256 netWh; //            0x00
+        uint256 givenWh; //         0x20
+        uint256 takenWh; //         0x40
+        uint256 estimatedWh; //     0x60
+        uint256 boughtWh; //        0x80
+        bytes32 positionsHash; //   0xa0
+        uint256 lastAccount; //     0xc0
+        int256 retailerMicro; //    0xe0
+        uint256 releasedMicro; //   0x100
     }
 
     /// @notice The terms of a slot under `rules`.
@@ -63,110 +82,145 @@ library SettlementFlows {
         terms.matchedWh = totals.givenWh < totals.takenWh ? totals.givenWh : totals.takenWh;
     }
 
-    /// @notice What the account gets from the retailer or, negative, owes to it: imbalance, penalties, unwound trade.
-    /// @param sums Running sums of the accounts before this one; this one is added.
-    function flowOf(uint256 record, uint256 breachWh, Terms memory terms, Sums memory sums)
+    /// @notice Settle the records of a span: extend the sums, and write for each account its ledger entry (account, and what
+    /// it gets in all) from `entry` on and, `span.toFacts` further on, its reading (upper half of the word) with its share of
+    /// the minted energy.
+    /// @dev The caller provides memory for as many entries and facts as there can be records. Two flows make an entry: what
+    /// the account gets from the retailer (imbalance, penalties, unwound trade), and what is released of its position.
+    /// @return entriesEnd Where the entries end; 0 if a record is malformed or out of order, which `span.at` then shows.
+    function settleRecords(Terms memory terms, Sums memory sums, Span memory span, uint256 entry)
         internal
         pure
-        returns (int256 micro)
+        returns (uint256 entriesEnd)
     {
-        // Runs for every account of every slot, hence assembly. It touches the fields of `terms` and `sums` only, at the
-        // places that their order above gives them, and nothing overflows, see the top of the library.
+        // Assembly, because it runs for every account of every slot. It reads the records, the fields of `terms` and `sums` at
+        // the places written beside them, writes the fields of `sums`, entries and facts, and uses scratch space, where the
+        // running hash of the positions stays in the first word.
         assembly ("memory-safe") {
-            let metered := signextend(3, shr(192, record))
-            let imbalance := metered
-            mstore(sums, add(mload(sums), metered)) // netWh
-            if and(record, HAS_POSITION) {
+            /// Part of `amount` for whoever brings the running total of `whole` from `later - part` to `later`.
+            function shareOf(amount, part, later, whole) -> share {
+                share := sub(div(mul(amount, later), whole), div(mul(amount, sub(later, part)), whole))
+            }
+            /// Add a buyer's share of the minted energy to its fact.
+            function addShare(fact, energy, given, running) {
+                let share := shareOf(mload(add(given, 0x140)), energy, mload(add(running, 0x80)), mload(add(given, 0x160)))
+                mstore(fact, or(mload(fact), share))
+            }
+            /// What an imbalance earns or, negative, costs.
+            function priced(imbalance, given) -> micro {
+                switch sgt(imbalance, 0)
+                case 0 { micro := div(mul(sub(0, imbalance), mload(add(given, 0x20))), WH_PER_KWH) }
+                default { micro := sub(0, div(add(mul(imbalance, mload(given)), ROUND_UP), WH_PER_KWH)) }
+            }
+            /// Penalty on what exceeds both tolerances.
+            function penalty(record, deviation, given) -> micro {
                 let energy := signextend(3, shr(152, record))
-                imbalance := sub(metered, energy)
-                switch slt(energy, 0)
+                if slt(energy, 0) { energy := sub(0, energy) }
+                let tolerance := div(mul(energy, mload(add(given, 0x60))), PPM)
+                if lt(tolerance, mload(add(given, 0x40))) { tolerance := mload(add(given, 0x40)) }
+                if gt(deviation, tolerance) {
+                    micro := div(add(mul(sub(deviation, tolerance), mload(add(given, 0x80))), ROUND_UP), WH_PER_KWH)
+                }
+            }
+            /// What of a position counts as traded if only what both sides kept to does.
+            function tradedPart(record, kept, given, running) -> part {
+                if kept {
+                    switch slt(signextend(3, shr(152, record)), 0)
+                    case 0 { part := shareOf(mload(add(given, 0xe0)), kept, mload(add(running, 0x40)), mload(add(given, 0x120))) }
+                    default { part := shareOf(mload(add(given, 0xe0)), kept, mload(add(running, 0x20)), mload(add(given, 0x100))) }
+                }
+            }
+            /// What changes for an account if only `part` of its position counts as traded: that part of its imbalance is none,
+            /// and money comes back at the price it traded at, to a buyer rounded down, from a seller rounded up.
+            function unwound(record, part, given) -> micro {
+                let energy := signextend(3, shr(152, record))
+                let locked := and(shr(96, record), 0xffffffffffffff)
+                switch sgt(energy, 0)
                 case 0 {
-                    mstore(add(sums, 0x80), add(mload(add(sums, 0x80)), energy)) // boughtWh
-                    if sgt(metered, 0) {
-                        if sgt(metered, energy) { metered := energy }
-                        mstore(add(sums, 0x40), add(mload(add(sums, 0x40)), metered)) // takenWh
+                    if energy {
+                        let revenue := and(shr(40, record), 0xffffffffffffff)
+                        revenue := mul(gt(revenue, locked), sub(revenue, locked))
+                        energy := sub(0, energy)
+                        micro := sub(0, div(add(mul(revenue, sub(energy, part)), sub(energy, 1)), energy))
+                        part := sub(0, part)
                     }
                 }
-                default {
-                    if slt(metered, 0) {
-                        if slt(metered, energy) { metered := energy }
-                        mstore(add(sums, 0x20), sub(mload(add(sums, 0x20)), metered)) // givenWh
-                        if and(record, ESTIMATED) {
-                            mstore(add(sums, 0x60), sub(mload(add(sums, 0x60)), metered)) // estimatedWh
-                        }
-                    }
-                    energy := sub(0, energy)
-                }
-                let deviation := imbalance
-                if slt(deviation, 0) { deviation := sub(0, deviation) }
-                if gt(deviation, mload(add(terms, 0x40))) {
+                default { micro := div(mul(locked, sub(energy, part)), energy) }
+                let metered := signextend(3, shr(192, record))
+                micro := add(micro, priced(sub(metered, part), given))
+                micro := sub(micro, priced(sub(metered, signextend(3, shr(152, record))), given))
+            }
+
+            mstore(0x00, mload(add(sums, 0xa0)))
+            for { let at := mload(span) } lt(at, mload(add(span, 0x20))) {} {
+                let record := mload(at)
+                let micro := 0
+                mstore(span, at)
+                at := add(add(at, 9), mul(18, and(shr(184, record), 1)))
+                if and(record, or(BREACHED, UNKNOWN_FLAGS)) {
                     if iszero(and(record, ESTIMATED)) {
-                        let tolerance := div(mul(energy, mload(add(terms, 0x60))), PPM)
-                        if lt(tolerance, mload(add(terms, 0x40))) { tolerance := mload(add(terms, 0x40)) }
-                        if gt(deviation, tolerance) {
-                            // rounded up, as all that is owed
-                            let owed := mul(sub(deviation, tolerance), mload(add(terms, 0x80)))
-                            micro := sub(0, div(add(owed, ROUND_UP), WH_PER_KWH))
+                        micro := sub(0, div(add(mul(shr(224, mload(at)), mload(add(terms, 0xa0))), ROUND_UP), WH_PER_KWH))
+                    }
+                    at := add(at, 4)
+                    if and(record, UNKNOWN_FLAGS) { at := not(0) }
+                }
+                if or(gt(at, mload(add(span, 0x20))), iszero(gt(shr(224, record), mload(add(sums, 0xc0))))) {
+                    entry := 0
+                    break
+                }
+                mstore(add(sums, 0xc0), shr(224, record)) // lastAccount
+                let imbalance := signextend(3, shr(192, record)) // what is metered, until the position is taken off
+                mstore(sums, add(mload(sums), imbalance)) // netWh
+                mstore(add(entry, mload(add(span, 0x40))), shl(128, imbalance))
+                mstore(entry, 0) // what is released, until the amount is added
+                if and(record, HAS_POSITION) {
+                    mstore(0x20, or(shl(224, shr(224, record)), shr(32, shl(72, record))))
+                    mstore(0x00, keccak256(0x00, 54))
+                    let energy := signextend(3, shr(152, record))
+                    let kept := imbalance
+                    imbalance := sub(imbalance, energy)
+                    switch slt(energy, 0)
+                    case 0 {
+                        if sgt(kept, energy) { kept := energy }
+                        kept := mul(sgt(kept, 0), kept)
+                        mstore(add(sums, 0x40), add(mload(add(sums, 0x40)), kept)) // takenWh
+                        mstore(add(sums, 0x80), add(mload(add(sums, 0x80)), energy)) // boughtWh
+                        if mload(add(terms, 0x140)) { addShare(add(entry, mload(add(span, 0x40))), energy, terms, sums) }
+                    }
+                    default {
+                        if slt(kept, energy) { kept := energy }
+                        kept := mul(slt(kept, 0), sub(0, kept))
+                        mstore(add(sums, 0x20), add(mload(add(sums, 0x20)), kept)) // givenWh
+                        if and(record, ESTIMATED) {
+                            mstore(add(sums, 0x60), add(mload(add(sums, 0x60)), kept)) // estimatedWh
+                        }
+                        energy := and(shr(40, record), 0xffffffffffffff)
+                        mstore(entry, energy)
+                        mstore(add(sums, 0x100), add(mload(add(sums, 0x100)), energy)) // releasedMicro
+                    }
+                    {
+                        let deviation := sar(255, imbalance)
+                        deviation := sub(xor(imbalance, deviation), deviation) // without its sign
+                        if gt(deviation, mload(add(terms, 0x40))) {
+                            if iszero(and(record, ESTIMATED)) { micro := sub(micro, penalty(record, deviation, terms)) }
                         }
                     }
+                    if mload(add(terms, 0xc0)) {
+                        kept := tradedPart(record, kept, terms, sums)
+                        micro := add(micro, unwound(record, kept, terms))
+                    }
                 }
+                switch sgt(imbalance, 0)
+                case 0 { micro := add(micro, div(mul(sub(0, imbalance), mload(add(terms, 0x20))), WH_PER_KWH)) }
+                default { micro := sub(micro, div(add(mul(imbalance, mload(terms)), ROUND_UP), WH_PER_KWH)) }
+                mstore(add(sums, 0xe0), sub(mload(add(sums, 0xe0)), micro)) // retailerMicro
+                // An amount is below 2^60 either way, the entry has 64 bits for it.
+                micro := and(add(micro, mload(entry)), 0xffffffffffffffff)
+                mstore(entry, or(shl(64, shr(224, record)), micro))
+                entry := add(entry, 0x20)
             }
-            switch sgt(imbalance, 0)
-            case 0 { micro := add(micro, div(mul(sub(0, imbalance), mload(add(terms, 0x20))), WH_PER_KWH)) }
-            default { micro := sub(micro, div(add(mul(imbalance, mload(terms)), ROUND_UP), WH_PER_KWH)) }
-            if and(record, BREACHED) {
-                if iszero(and(record, ESTIMATED)) {
-                    micro := sub(micro, div(add(mul(breachWh, mload(add(terms, 0xa0))), ROUND_UP), WH_PER_KWH))
-                }
-            }
+            mstore(add(sums, 0xa0), mload(0x00)) // positionsHash
+            entriesEnd := entry
         }
-        if (terms.matchSides) micro += _gainOfUnwinding(record, terms, sums);
-    }
-
-    /// @notice Part of `amount` that goes to whoever brings the running total from `before` to `later` of `whole`.
-    /// @dev Parts add up to `amount` exactly. Amount and totals fit 64 bits, `whole` may be zero only if both totals are.
-    function shareOf(uint256 amount, uint256 before, uint256 later, uint256 whole) internal pure returns (uint256) {
-        unchecked {
-            return whole == 0 ? 0 : amount * later / whole - amount * before / whole;
-        }
-    }
-
-    /// @notice Return the quotient rounded up; the dividend is far below 2^256 and the divisor above zero.
-    function roundedUp(uint256 dividend, uint256 divisor) internal pure returns (uint256) {
-        unchecked {
-            return (dividend + divisor - 1) / divisor;
-        }
-    }
-
-    /// @dev What changes for an account because of its position only a part counts as traded: that part of its imbalance
-    /// is none, and money comes back at the price it traded at, to a buyer rounded down, from a seller rounded up.
-    /// @param sums Running sums with this account.
-    function _gainOfUnwinding(uint256 record, Terms memory terms, Sums memory sums) private pure returns (int256) {
-        int256 energy = record.energyWh();
-        if (record & HAS_POSITION == 0 || energy == 0) return 0;
-        int256 metered = record.meteredWh();
-        uint256 whole = uint256(energy < 0 ? -energy : energy);
-        uint256 moved = uint256(energy < 0 ? -metered : metered);
-        uint256 kept = energy < 0 == metered < 0 ? (moved < whole ? moved : whole) : 0;
-        int256 unwoundMicro;
-        int256 traded;
-        if (energy > 0) {
-            uint256 part = shareOf(terms.matchedWh, sums.takenWh - kept, sums.takenWh, terms.takenWh);
-            unwoundMicro = int256(record.lockedMicro() * (whole - part) / whole);
-            traded = int256(part);
-        } else {
-            uint256 part = shareOf(terms.matchedWh, sums.givenWh - kept, sums.givenWh, terms.givenWh);
-            uint256 revenue = record.releaseMicro() - record.lockedMicro();
-            unwoundMicro = -int256(roundedUp(revenue * (whole - part), whole));
-            traded = -int256(part);
-        }
-        return unwoundMicro + _priced(metered - traded, terms) - _priced(metered - energy, terms);
-    }
-
-    /// @dev What an imbalance earns or, negative, costs.
-    function _priced(int256 imbalance, Terms memory terms) private pure returns (int256) {
-        return imbalance > 0
-            ? -int256(roundedUp(uint256(imbalance) * terms.shortPrice, WH_PER_KWH))
-            : int256(uint256(-imbalance) * terms.longPrice / WH_PER_KWH);
     }
 }

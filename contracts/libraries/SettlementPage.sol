@@ -122,12 +122,23 @@ library SettlementPage {
         }
     }
 
-    /// @notice Hash of a record as it stands in a page.
-    function hashRecord(uint256 record, uint256 breachWh) internal pure returns (bytes32) {
+    /// @notice A record as it stands in a page.
+    function pack(uint256 record, uint256 breachWh) internal pure returns (bytes memory packed) {
         // casts cut to the widths that the fields were read with
-        bytes memory head = record & HAS_POSITION == 0
+        packed = record & HAS_POSITION == 0
             ? abi.encodePacked(uint72(record >> FLAGS_SHIFT))
             : abi.encodePacked(uint216(record >> POSITION_SHIFT));
-        return keccak256(record & BREACHED == 0 ? head : abi.encodePacked(head, uint32(breachWh)));
+        if (record & BREACHED != 0) packed = abi.encodePacked(packed, uint32(breachWh));
+    }
+
+    /// @notice Hash of a record as it stands in a page.
+    function hashRecord(uint256 record, uint256 breachWh) internal pure returns (bytes32) {
+        return keccak256(pack(record, breachWh));
+    }
+
+    /// @notice Read a position record of 22 bytes, as the clearing makes them, as a settlement record without a reading.
+    function readPosition(bytes calldata positions, uint256 offset) internal pure returns (uint256 record) {
+        uint256 packed = uint176(bytes22(positions[offset:offset + 4 + POSITION_LENGTH]));
+        return (packed >> 144 << 224) | HAS_POSITION | (uint256(uint144(packed)) << POSITION_SHIFT);
     }
 }

@@ -237,7 +237,7 @@ def test_more_records_than_announced_are_refused(stage: SettlementStage, ready: 
     fewer = replace(report, accounts=2)
     stage.submit(fewer)
 
-    with reverts("SettlementMalformedPage"):
+    with reverts("SettlementTotalsMismatch", total=3, announced=2):
         stage.settle(fewer, packed)
 
 
