@@ -63,6 +63,8 @@ contract RelayStake is IRelayStake, AccessManaged {
     // ------------------------------------------------------------------------------------------------------------- stake
 
     /// @inheritdoc IRelayStake
+    // Zero is an answer: nobody is the relay, and nothing is committed (2026-11-21).
+    // slither-disable-next-line missing-zero-check
     function appoint(address relay, uint32 account) external restricted {
         if (_stake + _leaving != 0 || _openChallenges != 0) revert RelayHasStake(_relay, _stake + _leaving);
         (_relay, _account, _unstakeAt) = (relay, account, 0);
@@ -114,8 +116,7 @@ contract RelayStake is IRelayStake, AccessManaged {
         if (block.timestamp >= gate + CLAIM_TIME) revert TooLate(slot, gate + CLAIM_TIME);
         if (receivedAt >= gate) revert ReceivedTooLate(receivedAt, gate);
         bytes32 domain = OrderHash.domainSeparator(auction);
-        address signer =
-            Signatures.recover(OrderHash.receiptDigest(domain, slot, account, digest, receivedAt), receipt);
+        address signer = Signatures.recover(OrderHash.receiptDigest(domain, slot, account, digest, receivedAt), receipt);
         if (signer == address(0) || signer != _relay) revert NotTheRelaysReceipt(signer, _relay);
         bytes32 id = _id(auction, slot, account, digest);
         if (_answerUntil[id] != 0) revert AlreadyChallenged(id);

@@ -230,11 +230,11 @@ library BookPasses {
                 body := iszero(and(shr(byte(3, word), mload(ALLOWED)), 1)) // in a zone left out
                 // too many steps, none, a bad one, or too much energy
                 energyWh := or(gt(length, 0x80), gt(sub(energyWh, 1), 0x7ffffffe))
-                if or(or(cover, energyWh), or(body, xor(byte(2, word), 1))) {
+                if or(or(cover, energyWh), or(body, sub(byte(2, word), 1))) {
                     reason := 3
                     if energyWh { reason := 4 }
                     if body { reason := 6 }
-                    if xor(byte(2, word), 1) { reason := 2 } // not active
+                    if sub(byte(2, word), 1) { reason := 2 } // not active
                     leave
                 }
                 let zone := mload(add(mload(ZONES), shl(5, byte(3, word))))
