@@ -118,7 +118,9 @@ class DeploySettings(Section):
     quorum: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=255)] = 3
     tolerance_wh: Whole = 50
     tolerance_ppm: Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=1_000_000)] = 100_000
-    deviation_micro_per_kwh: Whole = 20_000
+    deviation_micro_per_kwh: Whole = Field(
+        default=1_000, description="Penalty beyond the tolerance; it falls on what an order did not trade, too."
+    )
     breach_micro_per_kwh: Whole = 200_000
     imbalance_rule: Literal["own_deviation", "matched_sides", "one_price"] = "own_deviation"
     feeder_cap_wh: Whole = 1_000_000
