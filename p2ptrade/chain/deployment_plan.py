@@ -13,6 +13,7 @@ from eth_typing import ChecksumAddress
 from p2ptrade.chain.abi import load
 from p2ptrade.chain.contracts.authority import Role
 from p2ptrade.chain.contracts.settlement import ImbalanceRule, SettlementRules
+from p2ptrade.chain.function_roles import CONTRACT_ROLES, FUNCTION_ROLES
 from p2ptrade.domain.participant import CLASSES
 from p2ptrade.domain.slot import Windows
 from p2ptrade.domain.units import MICRO_PER_CREDIT, EnergyWh, PriceMicroPerKwh, SharePpm
@@ -28,35 +29,6 @@ RETAILER_ACCOUNT: Final = 5
 BONDS_ACCOUNT: Final = 6
 REWARDS_ACCOUNT: Final = 8
 _DAY_S: Final = 86_400
-
-# Contract, role, functions. A function that is not listed is the admin's alone, or open to everybody in the contract.
-FUNCTION_ROLES: Final[tuple[tuple[str, Role, tuple[str, ...]], ...]] = (
-    ("Credits", Role.TREASURER, ("recordDeposit", "recordPayout")),
-    ("Credits", Role.ISSUER, ("issue",)),
-    ("Credits", Role.GUARDIAN, ("pause", "unpause")),
-    ("Ledger", Role.REGISTRY, ("openAccount", "setAccount")),
-    ("Ledger", Role.SCORER, ("setReputationClasses",)),
-    ("Ledger", Role.MARKET, ("move", "settle")),
-    ("Ledger", Role.GUARDIAN, ("pause", "unpause")),
-    (
-        "ParticipantRegistry",
-        Role.REGISTRAR,
-        ("admit", "admitMany", "suspend", "reinstate", "setConnection", "setGateway"),
-    ),
-    ("ParticipantRegistry", Role.GUARDIAN, ("pause", "unpause")),
-    ("GridLimits", Role.DSO, ("publish", "publishMany", "setTopology")),
-    ("Tariffs", Role.RETAILER, ("publish",)),
-    ("DoubleAuction", Role.MARKET, ("handOver",)),
-    ("EnergyToken", Role.MARKET, ("mint",)),
-)
-# Roles that contracts hold.
-CONTRACT_ROLES: Final[tuple[tuple[str, Role], ...]] = (
-    ("ParticipantRegistry", Role.REGISTRY),
-    ("Reputation", Role.SCORER),
-    ("DoubleAuction", Role.MARKET),
-    ("RelayStake", Role.MARKET),
-    ("Settlement", Role.MARKET),
-)
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,17 @@ key and numbers its transactions, so they reach the chain in order and without g
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 from eth_hash.auto import keccak
 from eth_typing import ChecksumAddress
 
 from p2ptrade.chain.client import ChainClient, TransactionReceipt
 from p2ptrade.chain.keys import SigningKey
+from p2ptrade.chain.outbox_store import OutboxStore
 from p2ptrade.chain.rpc import RpcError
 from p2ptrade.chain.transaction import UnsignedTransaction, unsigned
 from p2ptrade.domain.checkpoint import Checkpoint, pass_by
@@ -31,42 +32,6 @@ _GAS_MARGIN_PERCENT: Final = 130
 _BASE_FEE_MARGIN: Final = 2
 # Nodes take a replacement only if it pays at least a tenth more.
 _REPLACEMENT_PERCENT: Final = 113
-
-
-class Closeable(Protocol):
-    """Something held until it is closed."""
-
-    def close(self) -> None:
-        """Give it up."""
-        ...
-
-
-class OutboxStore(Protocol):
-    """Where the outbox keeps its entries; `add` and `update` are durable when they return."""
-
-    def lease(self, sender: str) -> Closeable:
-        """Return the sole right to send with a key."""
-        ...
-
-    def attempts(self, chain_id: int, intent: str) -> list[Outgoing]:
-        """Return the transactions of an intent, the first one first."""
-        ...
-
-    def open_entries(self, chain_id: int, sender: str) -> list[Outgoing]:
-        """Return the unfinished transactions of a key by nonce."""
-        ...
-
-    def next_nonce(self, chain_id: int, sender: str) -> int:
-        """Return the nonce after the highest used here."""
-        ...
-
-    def add(self, entry: Outgoing) -> None:
-        """Store a new entry."""
-        ...
-
-    def update(self, entries: Sequence[Outgoing]) -> None:
-        """Store changed entries."""
-        ...
 
 
 class Outbox:
