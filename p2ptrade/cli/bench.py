@@ -47,6 +47,19 @@ def grid_command(as_json: JsonOption = False) -> None:
     _print(bench_grid(), "The grid operator's side", ("name", "value", "unit"), as_json=as_json)
 
 
+@bench_app.command("settle")
+def settle_command(
+    as_json: JsonOption = False,
+    accounts: Annotated[list[int] | None, typer.Option("--accounts", help="Accounts; may be repeated.")] = None,
+) -> None:
+    """Time the settlement of a slot off the chain (a few seconds)."""
+    from p2ptrade.bench.settle import ACCOUNTS, bench_settle
+
+    _require_each("--accounts", accounts or (), 4, _ORDERS_MAX)
+    document = bench_settle(accounts or ACCOUNTS)
+    _print(document, "Settlement, off the chain", tuple(document["rows"][0]), as_json=as_json)
+
+
 @bench_app.command("shading")
 def shading_command(as_json: JsonOption = False) -> None:
     """Measure what shading gains at the uniform price, and what trade reduction would keep (a quarter of a minute)."""
