@@ -159,8 +159,17 @@ class Driver:
 
     def _await_settlement(self, slot: SlotNumber) -> SlotNumber:
         settlement = self.market.settlement
-        self._wait(f"the settlement of slot {slot}", lambda: settlement.state(slot) is SettlementState.SETTLED)
-        self.feeder[slot] = feeder_state(self.world, slot, metered_of(self.market, slot), self.homes)
+        metered: dict[AccountId, int] = {}
+
+        def is_settled() -> bool:
+            # A node may show a block's state before its events, so both must be there.
+            nonlocal metered
+            if settlement.state(slot) is SettlementState.SETTLED:
+                metered = metered_of(self.market, slot)
+            return metered.keys() >= self.homes.keys()
+
+        self._wait(f"the settlement of slot {slot}", is_settled)
+        self.feeder[slot] = feeder_state(self.world, slot, metered, self.homes)
         return slot
 
     def _await_steps(self, name: str, port: int) -> None:
