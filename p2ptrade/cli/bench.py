@@ -39,6 +39,22 @@ def clear_command(
     _print(document, "Clearing, off the chain", columns, as_json=as_json)
 
 
+@bench_app.command("gas")
+def gas_command(
+    as_json: JsonOption = False,
+    orders: Annotated[list[int] | None, typer.Option("--orders", help="Orders of a slot; may be repeated.")] = None,
+    zones: Annotated[list[int] | None, typer.Option("--zones", help="Zones of the grid; may be repeated.")] = None,
+) -> None:
+    """Measure the gas of an order's life on an embedded chain, beside earlier auctions (a minute)."""
+    from p2ptrade.bench.gas import LARGEST, ORDERS, ZONES, bench_gas
+
+    _require_each("--orders", orders or (), 1, LARGEST)
+    _require_each("--zones", zones or (), 1, ZONES_MAX)
+    document = bench_gas(orders or ORDERS, zones or ZONES, largest=orders is None)
+    columns = ("path", "orders", "zones", "gas_per_order", "filled", "largest_transaction_gas")
+    _print(document, "Gas of an order's life", columns, as_json=as_json)
+
+
 @bench_app.command("grid")
 def grid_command(as_json: JsonOption = False) -> None:
     """Time power flow and curtailment beside power-grid-model (a minute)."""

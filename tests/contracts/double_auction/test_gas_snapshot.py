@@ -1,0 +1,42 @@
+"""Gas is deterministic: what it was when it was last looked at, it is today, to the unit.
+
+Who changes it on purpose writes the new figures down: `P2PTRADE_WRITE_GAS_SNAPSHOT=1 pytest` on this file.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from p2ptrade.bench.gas import OWN, RELAYED, bench_gas
+
+SNAPSHOT = Path(__file__).parents[2] / "cases" / "gas_snapshot.json"
+
+
+@pytest.fixture(scope="module")
+def document() -> dict:
+    return bench_gas((10, 100, 400), (1, 16), largest=False)
+
+
+def test_gas_is_what_the_snapshot_says(document: dict) -> None:
+    found = [{key: row[key] for key in ("path", "orders", "zones", "phase_gas")} for row in document["rows"]]
+    if os.environ.get("P2PTRADE_WRITE_GAS_SNAPSHOT"):
+        SNAPSHOT.write_text(json.dumps(found, indent=1) + "\n")
+
+    assert found == json.loads(SNAPSHOT.read_text())
+
+
+def test_an_order_costs_less_than_with_any_peer(document: dict) -> None:
+    for row in document["rows"]:
+        rivals = [peer for peer in document["peers"] if str(row["orders"]) in peer["gas_per_order"]]
+        if row["path"] == OWN:
+            rivals = [peer for peer in rivals if peer["sealed"]]  # a seal by an own transaction against other seals
+        assert rivals
+        assert all(row["gas_per_order"] < peer["gas_per_order"][str(row["orders"])] for peer in rivals)
+
+
+def test_the_targets_that_were_met_stay_met(document: dict) -> None:
+    met = {target["target"] for target in document["targets"] if target["met"]}
+
+    assert {f"{RELAYED}, 400 orders, gas per order", "16 zones over one zone"} <= met
