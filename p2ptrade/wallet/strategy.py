@@ -23,8 +23,8 @@ from p2ptrade.domain.battery import Battery, BatterySlot, follow
 from p2ptrade.domain.order import Side, Step
 from p2ptrade.domain.units import PPM, AccountId, EnergyWh, PriceMicroPerKwh, SharePpm
 
-SURE_PPM: Final = 700_000
-CARE_PPM: Final = 150_000
+SURE_PPM: Final = 600_000
+CARE_PPM: Final = 400_000
 BUYERS_FROM_PPM: Final = 550_000
 BUYERS_TO_PPM: Final = 950_000
 SELLERS_FROM_PPM: Final = 50_000
