@@ -78,15 +78,6 @@ interface IDoubleAuction {
         SlotResult result
     );
 
-    /// @notice A page of a book of several pages was opened.
-    /// @param index Number of the page, from 0.
-    /// @param state The working state, to be handed back with the next page.
-    /// @param working What the page's orders were found to be, to be handed back when the page is filled.
-    event PageOpened(uint64 indexed slot, uint256 index, bytes state, bytes working);
-
-    /// @notice A page of a book of several pages was filled.
-    event PageFilled(uint64 indexed slot, uint256 index, bytes state, bytes positions);
-
     /// @notice What was locked in a slot that was never settled went back to its owners.
     event Refunded(uint64 indexed slot, uint256 amountMicro);
 
@@ -194,9 +185,6 @@ interface IDoubleAuction {
 
     /// @notice The positions are not those of the slot.
     error WrongPositions(uint64 slot, bytes32 needed, bytes32 found);
-
-    /// @notice A page does not continue where the clearing of the slot stands.
-    error WrongState(uint64 slot, bytes32 needed, bytes32 found);
 
     /// @notice The windows do not shrink towards delivery.
     error BadWindows();

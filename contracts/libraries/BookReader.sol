@@ -170,9 +170,9 @@ library BookReader {
     }
 
     /// @notice Return the 64 bytes of a signature at a position of the calldata, inside a record.
+    // Offset and length are two parts of one value, not one written twice (2026-11-21).
+    // slither-disable-next-line write-after-write
     function signatureAt(uint256 position) internal pure returns (bytes calldata signature) {
-        // Offset and length are two parts of one value, not one written twice (2026-11-21).
-        // slither-disable-next-line write-after-write
         assembly ("memory-safe") {
             signature.offset := position
             signature.length := SIGNATURE_BYTES
