@@ -54,7 +54,16 @@ def run_relay(
         view = AuctionView(market.client, market.auction, market.ledger, market.grid_limits, market.first_block)
         windows, domain = market.auction.windows(), market.auction_domain
         store = RelayTable(database, f"{market.client.chain_id}:{market.auction.address}")
-        desk = Desk(chain=view, store=store, key=key, domain=domain, windows=windows, commit_lead_s=own.commit_lead_s)
+        crash = checkpoint(settings)
+        desk = Desk(
+            chain=view,
+            store=store,
+            key=key,
+            domain=domain,
+            windows=windows,
+            commit_lead_s=own.commit_lead_s,
+            checkpoint=crash,
+        )
         relay = Relay(
             chain=view,
             store=store,
@@ -63,7 +72,7 @@ def run_relay(
             domain=domain,
             windows=windows,
             commit_lead_s=own.commit_lead_s,
-            checkpoint=checkpoint(settings),
+            checkpoint=crash,
         )
         info = RelayInfo(chain_id=market.client.chain_id, auction=market.auction.address, relay=key.address)
         health = Health()

@@ -59,6 +59,7 @@ def make_relay_app(desk: Desk, relay: Relay, info: RelayInfo, health: Health) ->
     def post_openings(slot: U64, message: OpeningsMessage = _OPENINGS) -> OpeningOutcomes:
         openings = [(AccountId(each.account), _terms(each)) for each in message.openings]
         refusals = desk.take_openings(SlotNumber(slot), openings)
+        relay.openings_came()
         for refusal in refusals:
             metrics.openings.labels("taken" if refusal is None else "refused").inc()
         return OpeningOutcomes(

@@ -7,6 +7,7 @@ from typing import Final
 from p2ptrade.chain.packing import OpenedRecord, SealEntry, pack_book, pack_entries
 from p2ptrade.chain.signatures import DigestSigner
 from p2ptrade.chain.typed_data import Domain, ReceiptMessage, sign
+from p2ptrade.domain.checkpoint import Checkpoint, pass_by
 from p2ptrade.domain.sealed import KeptSeal, Seal, Terms
 from p2ptrade.domain.slot import Windows
 from p2ptrade.domain.units import AccountId, SlotNumber
@@ -49,8 +50,10 @@ class Desk:
         domain: Domain,
         windows: Windows,
         commit_lead_s: int,
+        checkpoint: Checkpoint = pass_by,
     ) -> None:
         """Take seals of a slot until `commit_lead_s` seconds before its gate."""
+        self._checkpoint = checkpoint
         self._chain, self._store, self._key = chain, store, key
         self._domain, self._windows, self._commit_lead_s = domain, windows, commit_lead_s
 
@@ -67,6 +70,7 @@ class Desk:
         intake = take_in(seals, kept=kept, accounts=accounts, domain=self._domain, now_s=now_s)
         if intake.new:
             self._store.keep_seals(slot, intake.new)
+            self._checkpoint("relay.seals-kept")
         return [
             intake.refused.get(position) or self._receipt(intake.receipted[seal.account])
             for position, seal in enumerate(seals)
@@ -104,6 +108,7 @@ class Desk:
                 taken[digest] = terms
         if taken:
             self._store.keep_openings(slot, taken)
+            self._checkpoint("relay.openings-kept")
         return refusals
 
     def book(self, slot: SlotNumber) -> PublicBook:

@@ -20,7 +20,7 @@ from p2ptrade.errors import TransactionRevertedError
 from p2ptrade.relay.book import MadeBook, make_book
 from p2ptrade.relay.desk import entries_of
 from p2ptrade.relay.metrics import RelayMetrics
-from p2ptrade.relay.ports import Call, ChainView, GridOperator, Outbox, Progress, SealStore
+from p2ptrade.relay.ports import Call, ChainView, GridOperator, Head, Outbox, Progress, SealStore
 from p2ptrade.relay.rounds import NotApproved, find_approved
 from p2ptrade.transport.book_reading import BookContext
 
@@ -44,6 +44,8 @@ class Relay:
     checkpoint: Checkpoint = pass_by
     progress: dict[SlotNumber, Progress] = field(default_factory=dict)
     _rules: CoverRules | None = None
+    _seen: Head | None = None
+    _openings_came: bool = False
 
     def step(self) -> None:
         """Bring every slot that is near its gate or past it as far as it can get now.
@@ -51,8 +53,11 @@ class Relay:
         Raises:
             ChainUnreachableError, PeerUnreachableError: somebody does not answer; the next step goes on.
         """
-        self.outbox.advance()
+        moved = self.outbox.advance()
         head = self.chain.head()
+        if head == self._seen and not moved and not self._openings_came:
+            return  # nothing that a slot waits for can have happened
+        self._seen, self._openings_came = None, False
         self.metrics.head_block.set(head.number)
         for slot in self._slots_at_work(head.time_s):
             progress = self.progress.setdefault(slot, Progress())
@@ -61,6 +66,11 @@ class Relay:
             elif progress.cleared is None and not progress.given_up:
                 self._clear(slot, progress, head.time_s)
         self._forget_before(slot_at(head.time_s))
+        self._seen = head
+
+    def openings_came(self) -> None:
+        """Let the next step look at all slots, because somebody has opened an order."""
+        self._openings_came = True
 
     def stands(self, slot: SlotNumber) -> Progress:
         """Return what is known of a slot in this process."""

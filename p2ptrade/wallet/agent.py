@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from p2ptrade.chain.client import BlockHead
 from p2ptrade.domain.sealed import OwnOrder
 from p2ptrade.domain.slot import Windows, slot_at
 from p2ptrade.domain.units import AccountId, SlotNumber
@@ -30,8 +31,8 @@ _log = structlog.get_logger(__name__)
 class AgentChain(Protocol):
     """What the agent reads from the chain."""
 
-    def now_s(self) -> int:
-        """Return chain time."""
+    def head(self) -> BlockHead:
+        """Return the newest block, whose time is chain time."""
         ...
 
     def prices(self, slot: SlotNumber) -> SlotPrices | None:
@@ -60,6 +61,7 @@ class Agent:
     metrics: AgentMetrics = field(default_factory=AgentMetrics)
     _sealed: set[SlotNumber] = field(default_factory=set)
     _opened: set[SlotNumber] = field(default_factory=set)
+    _seen: BlockHead | None = None
 
     def step(self) -> None:
         """Open what can be opened, then seal what can be sealed.
@@ -67,11 +69,15 @@ class Agent:
         Raises:
             ChainUnreachableError, PeerUnreachableError: somebody does not answer; the next step goes on.
         """
-        now_s = self.chain.now_s()
-        for slot in self._slots_to_open(now_s):
-            self._open(slot, now_s)
+        head = self.chain.head()
+        if head == self._seen:
+            return  # nothing that a slot waits for can have happened
+        self._seen = None
+        now_s = head.time_s
+        done = [self._open(slot, now_s) for slot in self._slots_to_open(now_s)]
         for slot in self._slots_to_seal(now_s):
             self._seal(slot)
+        self._seen = head if all(done) else None
         oldest = slot_at(now_s)
         self._sealed = {slot for slot in self._sealed if slot >= oldest}
         self._opened = {slot for slot in self._opened if slot >= oldest}
@@ -109,7 +115,8 @@ class Agent:
             _log.warning("seal refused", slot=slot, account=answer.order.account, reason=answer.refused)
         _log.info("sealed", slot=slot, sealed=len(answers) - len(refused), refused=len(refused))
 
-    def _open(self, slot: SlotNumber, now_s: int) -> None:
+    def _open(self, slot: SlotNumber, now_s: int) -> bool:
+        """Open the orders of a slot, and return whether none is left that may be tried again."""
         try:
             results = self.trader.open(slot)
             left = [order for order, refused in results if refused is not None]
@@ -124,6 +131,7 @@ class Agent:
             self._opened.add(slot)
         elif self.direct is not None and now_s >= self.windows.openings_due(slot) - DIRECT_LEAD_S:
             self._open_directly(slot, left)
+        return slot in self._opened
 
     def _open_directly(self, slot: SlotNumber, orders: Sequence[OwnOrder]) -> None:
         assert self.direct is not None  # the caller has looked

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from p2ptrade.chain.client import BlockHead
 from p2ptrade.chain.deployed import Market
 from p2ptrade.domain.grid_data import GridData
 from p2ptrade.domain.units import SlotNumber
@@ -15,9 +16,13 @@ class MarketView:
 
     market: Market
 
+    def head(self) -> BlockHead:
+        """Return the newest block, whose time is chain time."""
+        return self.market.client.head()
+
     def now_s(self) -> int:
         """Return chain time."""
-        return self.market.client.now_s()
+        return self.head().time_s
 
     def grid_data(self, slot: SlotNumber) -> GridData | None:
         """Return limits and charges of a slot, or nothing while they are not published."""

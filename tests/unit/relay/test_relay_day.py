@@ -313,3 +313,19 @@ def test_a_slot_number_that_is_none_is_refused(world: World) -> None:
     assert TestClient(app).get("/v1/slots/-1").status_code == 422
     with pytest.raises(InputError):
         client_of(world)._read("/v1/slots/x", RelayInfo)
+
+
+def test_a_step_without_a_new_block_reads_nothing_but_the_head(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    send_seals(world, BUYER, SELLER)
+    world.step_at(COMMIT_TIME)
+    world.step_at(AFTER_GATE)
+    asked: list[int] = []
+    monkeypatch.setattr(world.chain, "cleared", lambda slot: asked.append(slot))
+
+    world.relay.step()
+    quiet = list(asked)
+    send_openings(world, BUYER)
+    world.relay.step()
+
+    assert quiet == []
+    assert SLOT in asked

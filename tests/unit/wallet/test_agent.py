@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from p2ptrade.chain.client import BlockHead
 from p2ptrade.domain.battery import NO_BATTERY, Battery
 from p2ptrade.domain.order import Side
 from p2ptrade.domain.sealed import OwnOrder
@@ -31,8 +32,8 @@ class FakeChain:
     time_s: int = BEFORE_GATE
     published_until: int = SLOT
 
-    def now_s(self) -> int:
-        return self.time_s
+    def head(self) -> BlockHead:
+        return BlockHead(self.published_until, b"", self.time_s, 0, 0)
 
     def prices(self, slot: SlotNumber) -> SlotPrices | None:
         return PRICES if slot <= self.published_until else None
