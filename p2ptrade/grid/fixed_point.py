@@ -17,6 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from p2ptrade.grid.admittance import Model, build_model
+from p2ptrade.grid.feeders import (
+    GroupedMap,
+    Groups,
+    Reals,
+    branch_home,
+    find_groups,
+    grouped_map,
+    square_map,
+)
 from p2ptrade.grid.network import Network
 from p2ptrade.grid.powerflow import Complexes, Flags, Floats, Flow, as_batch, phases
 
@@ -25,54 +34,36 @@ CHUNK: Final = 128
 TOLERANCE_PU: Final = {np.dtype(np.float64): 1e-9, np.dtype(np.float32): 5e-6}
 
 
-Reals = NDArray[np.floating[Any]]
-
-
 @lru_cache(maxsize=16)
 def model_of(network: Network) -> Model:
     """Return the linear maps of a network, computed once."""
     return build_model(network)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Map:
-    """A linear map of rows [real | imaginary] of currents, in real arithmetic: rows @ matrix + constant."""
-
-    matrix: Reals
-    constant: Reals
-
-    def __call__(self, current: Reals, out: Reals) -> Reals:
-        """Write the mapped rows to the first rows of `out` and return them."""
-        result = np.matmul(current, self.matrix, out=out[: len(current)])
-        result += self.constant
-        return result
-
-    def buffer(self) -> Reals:
-        """Return room for a chunk of mapped rows; memory that is used again is much faster than new memory."""
-        return np.empty((CHUNK, self.matrix.shape[1]), dtype=self.matrix.dtype)
-
-
 class FixedPointPowerFlow:
     """Our engine; single precision is for screening, double precision for verdicts.
 
     Complex numbers are kept as real and imaginary halves of a row: complex products are real ones of twice
-    the size, and what is done element by element is vectorised. Branches in series carry the same current,
-    which is computed once.
+    the size, and what is done element by element is vectorised. Feeders are solved group by group, and
+    branches in series, which carry the same current, once.
     """
 
     def __init__(self, network: Network, *, dtype: type[np.floating[Any]] = np.float64) -> None:
         self._network = network
         self._model = model = model_of(network)
         self._dtype = np.dtype(dtype)
-        self._loaded = _real_map(*_loaded_part(model), self._dtype)
-        self._voltage = _real_map(model.voltage_map, model.no_load_voltage, self._dtype)
+        self._groups = groups = groups_of(network)
+        loaded = (model.voltage_map[model.loaded], model.no_load_voltage[model.loaded], groups)
+        self._loaded = square_map(*loaded, self._dtype)
+        self._rough = square_map(*loaded, np.dtype(np.float32)) if self._dtype == np.float64 else None
+        node_home = np.repeat(groups.node_group, phases(network))
+        self._voltage = grouped_map(model.voltage_map, model.no_load_voltage, node_home, groups, self._dtype)
         rows = np.concatenate([model.branch_map, model.no_load_branch[:, None]], axis=1)
-        distinct, self._series = np.unique(rows, axis=0, return_inverse=True)
-        self._branch = _real_map(distinct[:, :-1], distinct[:, -1], self._dtype)
-        self._source = _real_map(model.source_map, model.no_load_source, self._dtype)
-        double = self._dtype == np.float64
-        self._rough = _real_map(*_loaded_part(model), np.dtype(np.float32)) if double else None
-        self._share = model.share
+        distinct, first, series = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+        home = branch_home(network, model, groups)[first]
+        self._branch = grouped_map(distinct[:, :-1], distinct[:, -1], home, groups, self._dtype)
+        self._series = self._branch.order[series]
+        self._share = _Share.of(model, groups)
         self._per_rating = (1.0 / model.rating_a).astype(self._dtype)
 
     @property
@@ -97,7 +88,7 @@ class FixedPointPowerFlow:
             source_w=np.empty(scenarios),
             converged=np.empty(scenarios, dtype=np.bool_),
         )
-        work = _Work(self._voltage.buffer(), self._branch.buffer(), self._source.buffer())
+        work = _Work.of(self._voltage, self._branch, min(CHUNK, scenarios))
         with np.errstate(all="ignore"):
             for start in range(0, scenarios, CHUNK):
                 self._solve_chunk(active, reactive, slice(start, start + CHUNK), flow, work)
@@ -108,51 +99,83 @@ class FixedPointPowerFlow:
         active, reactive = as_batch(self._network, injection_w, injection_var)
         with np.errstate(all="ignore"):
             voltage, current, converged = self._iterate(active[:1], reactive[:1])
-        return _complex(voltage), _complex(current), converged
+        return self._complex(voltage), self._complex(current), converged
+
+    def _complex(self, rows: Reals) -> Complexes:
+        """Return the loaded terminals' complex values, in the model's order."""
+        size = self._groups.size
+        values = rows[..., :size] + 1j * rows[..., size : 2 * size]
+        result: Complexes = _side_by_side(values)[:, self._loaded.order]
+        return result
 
     def _solve_chunk(self, active: Floats, reactive: Floats, chunk: slice, flow: Flow, work: _Work) -> None:
         """Write the flow of a chunk of scenarios into the results."""
         _, current, flow.converged[chunk] = self._iterate(active[chunk], reactive[chunk])
-        _magnitude(self._voltage(current, work.voltage), flow.voltage_pu[chunk])
-        branch = _magnitude(self._branch(current, work.branch))
+        voltage = self._voltage(current, work.voltage)
+        if len(voltage) == 1:
+            _magnitude(voltage, flow.voltage_pu[chunk][:, None])
+        else:
+            sizes = _magnitude(voltage, work.voltage_size)
+            np.take(sizes, self._voltage.order, axis=1, out=flow.voltage_pu[chunk])
+        branch = _magnitude(self._branch(current, work.branch), work.branch_size)
         if self._model.both_ends:
             half = len(self._series) // 2
-            branch = np.maximum(branch[:, self._series[:half]], branch[:, self._series[half:]])
-            flow.current_a[chunk] = branch
+            larger = np.maximum(branch[:, self._series[:half]], branch[:, self._series[half:]])
+            flow.current_a[chunk] = larger
         else:
             np.take(branch, self._series, axis=1, out=flow.current_a[chunk])
         np.multiply(flow.current_a[chunk], self._per_rating, out=flow.loading[chunk])
-        flow.source_w[chunk] = self._source_power(self._source(current, work.source))
+        flow.source_w[chunk] = self._source_power(self._complex(current))
         flow.loss_w[chunk] = flow.source_w[chunk] + active[chunk].sum(axis=1)
 
-    def _source_power(self, current: Reals) -> Floats:
-        half = current.shape[1] // 2
-        voltage = self._model.source_voltage
+    def _source_power(self, current: Complexes) -> Floats:
+        """Return the power from the source: a weighted sum of the loaded terminals' currents, and no load."""
+        model = self._model
         multiple = 3 if phases(self._network) == 1 else 1
-        power: Floats = multiple * (current[:, :half] @ voltage.real + current[:, half:] @ voltage.imag)
+        weight = np.conj(model.source_voltage) @ model.source_map
+        no_load = float((np.conj(model.source_voltage) @ model.no_load_source).real)
+        power: Floats = multiple * (current.real @ weight.real - current.imag @ weight.imag + no_load)
         return power
 
     def _iterate(self, active: Floats, reactive: Floats) -> tuple[Reals, Reals, Flags]:
-        """Return the loaded terminals' voltages and currents as halves of rows, and which scenarios settled.
+        """Return the loaded terminals' voltages and currents by group, and which scenarios settled.
 
         In double precision the first steps are taken in single precision, which is twice as fast; a scenario
         that leads nowhere there starts again from no load.
         """
-        p, q = active @ self._share, reactive @ self._share
-        start = self._loaded.constant[None]
+        p, q = self._share(active), self._share(reactive)
+        start = self._loaded.constant
         if self._rough is not None:
-            rough = _settle(self._rough, p.astype(np.float32), q.astype(np.float32), self._rough.constant[None])
-            start = np.where(rough[2][:, None], rough[0], start)
-        return _settle(self._loaded, p.astype(self._dtype), q.astype(self._dtype), start)
+            p_rough, q_rough = p.astype(np.float32), q.astype(np.float32)
+            rough = _settle(self._rough, self._groups, p_rough, q_rough, self._rough.constant)
+            start = np.where(rough[2][None, :, None], rough[0], start)
+        return _settle(self._loaded, self._groups, p.astype(self._dtype), q.astype(self._dtype), start)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Work:
-    """Room for the rows of a chunk."""
+    """Room for the rows of a chunk; memory that is used again is much faster than new memory."""
 
     voltage: Reals
+    voltage_size: Reals
     branch: Reals
-    source: Reals
+    branch_size: Reals
+
+    @classmethod
+    def of(cls, voltage: GroupedMap, branch: GroupedMap, scenarios: int) -> _Work:
+        """Return room for the results of two maps and their magnitudes."""
+        rooms = []
+        for each in (voltage, branch):
+            groups, _, width = each.matrix.shape
+            rooms.append(np.empty((groups, scenarios, width), dtype=each.matrix.dtype))
+            rooms.append(np.empty((scenarios, groups, width // 2), dtype=each.matrix.dtype))
+        return cls(*rooms)
+
+
+@lru_cache(maxsize=16)
+def groups_of(network: Network) -> Groups:
+    """Return how a network's feeders are grouped, computed once."""
+    return find_groups(network, model_of(network), phases(network))
 
 
 @lru_cache(maxsize=16)
@@ -172,62 +195,96 @@ def convergence_number(network: Network, injection_w: Floats, injection_var: Flo
     return result
 
 
-def _settle(impedance: _Map, p: Reals, q: Reals, start: Reals) -> tuple[Reals, Reals, Flags]:
+def _settle(impedance: GroupedMap, groups: Groups, p: Reals, q: Reals, start: Reals) -> tuple[Reals, Reals, Flags]:
     """Return voltages, currents and which scenarios rest, iterating from the voltages of `start`."""
-    half = p.shape[1]
-    shape, dtype = (len(p), 2 * half), p.dtype
-    voltage, update, current, change = (np.empty(shape, dtype) for _ in range(4))
+    number, scenarios, size = p.shape
+    dtype = p.dtype
+    voltage, update, change = (np.empty((number, scenarios, 2 * size), dtype) for _ in range(3))
+    current = np.empty((number, scenarios, 2 * size + 2 * groups.sums), dtype)
+    weight = _real_weight(groups, dtype)
+    work = (np.empty(p.shape, dtype), np.empty(p.shape, dtype))
     voltage[:] = start
     tolerance = TOLERANCE_PU[dtype] ** 2
-    settled = np.zeros(len(p), dtype=np.bool_)
+    settled = np.zeros(scenarios, dtype=np.bool_)
     for _ in range(MAX_ITERATIONS):
-        _currents(p, q, voltage, current)
+        _currents(p, q, voltage, current, weight, work)
         impedance(current, update)
         np.subtract(update, voltage, out=change)
         change *= change
-        settled = (change[:, :half] + change[:, half:]).max(axis=1) < tolerance
+        settled = (change[..., :size] + change[..., size:]).max(axis=(0, 2)) < tolerance
         voltage, update = update, voltage
         if settled.all():
             break
-    _currents(p, q, voltage, current)
+    _currents(p, q, voltage, current, weight, work)
     return voltage, current, settled
 
 
-def _currents(p: Reals, q: Reals, voltage: Reals, current: Reals) -> None:
-    """Write conj((p + jq) / v) as halves of rows."""
-    half = p.shape[1]
-    real, imaginary = voltage[:, :half], voltage[:, half:]
-    inverse = real * real
-    inverse += imaginary * imaginary
+def _currents(p: Reals, q: Reals, voltage: Reals, current: Reals, weight: Reals, work: tuple[Reals, ...]) -> None:
+    """Write conj((p + jq) / v) as halves of rows, then the weighted sums over all groups."""
+    size = p.shape[2]
+    real, imaginary = voltage[..., :size], voltage[..., size:]
+    into_real, into_imaginary = current[..., :size], current[..., size : 2 * size]
+    inverse, product = work
+    np.multiply(real, real, out=inverse)
+    np.multiply(imaginary, imaginary, out=product)
+    inverse += product
     np.reciprocal(inverse, out=inverse)
-    scaled_p, scaled_q = p * inverse, q * inverse
-    np.multiply(scaled_p, real, out=current[:, :half])
-    current[:, :half] += scaled_q * imaginary
-    np.multiply(scaled_p, imaginary, out=current[:, half:])
-    current[:, half:] -= scaled_q * real
+    np.multiply(p, real, out=into_real)
+    np.multiply(q, imaginary, out=product)
+    into_real += product
+    into_real *= inverse
+    np.multiply(p, imaginary, out=into_imaginary)
+    np.multiply(q, real, out=product)
+    into_imaginary -= product
+    into_imaginary *= inverse
+    if weight.shape[2]:
+        current[..., 2 * size :] = np.matmul(current[..., : 2 * size], weight).sum(axis=0)
 
 
-def _magnitude(rows: Reals, out: Reals | None = None) -> Reals:
-    """Return the magnitudes of rows of real and imaginary halves, which are overwritten."""
-    half = rows.shape[1] // 2
+def _real_weight(groups: Groups, dtype: np.dtype[Any]) -> Reals:
+    """Return the weights of the sums for rows of halves."""
+    weight = groups.padded_weight()
+    above = np.concatenate([weight.real, weight.imag], axis=2)
+    below = np.concatenate([-weight.imag, weight.real], axis=2)
+    return np.concatenate([above, below], axis=1).astype(dtype)
+
+
+def _magnitude(rows: Reals, room: Reals) -> Reals:
+    """Return the magnitudes of grouped rows of halves, groups side by side; the rows are overwritten."""
+    half = rows.shape[2] // 2
     rows *= rows
-    result = np.add(rows[:, :half], rows[:, half:], out=out)
-    return np.sqrt(result, out=result)
+    result = room[: rows.shape[1]]
+    np.add(rows[..., :half], rows[..., half:], out=result.transpose(1, 0, 2))
+    np.sqrt(result, out=result)
+    return result.reshape(len(result), -1)
 
 
-def _complex(rows: Reals) -> Complexes:
-    half = rows.shape[1] // 2
-    result: Complexes = rows[:, :half] + 1j * rows[:, half:]
-    return result
+def _side_by_side(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return rows by group (groups x scenarios x width) as scenarios x all groups."""
+    return rows.transpose(1, 0, 2).reshape(rows.shape[1], -1)
 
 
-def _loaded_part(model: Model) -> tuple[Complexes, Complexes]:
-    return model.voltage_map[model.loaded], model.no_load_voltage[model.loaded]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Share:
+    """The connections' power at the groups' terminals: a choice of columns, or a product where terminals are shared."""
 
+    column: NDArray[np.int64] | None
+    factor: Floats
+    matrix: Floats
 
-def _real_map(matrix: Complexes, constant: Complexes, dtype: np.dtype[Any]) -> _Map:
-    """Return a complex map (results x terminals) for rows of halves."""
-    turned = matrix.T
-    stacked = np.block([[turned.real, turned.imag], [-turned.imag, turned.real]])
-    both = np.concatenate([constant.real, constant.imag])
-    return _Map(np.ascontiguousarray(stacked.astype(dtype)), both.astype(dtype))
+    @classmethod
+    def of(cls, model: Model, groups: Groups) -> _Share:
+        """Return the shares by group; padding has none."""
+        matrix = np.zeros((len(groups.member), model.share.shape[0], groups.size))
+        for number, members in enumerate(groups.member):
+            matrix[number][:, members >= 0] = model.share[:, members[members >= 0]]
+        alone = ((matrix != 0).sum(axis=1) <= 1).all()
+        return cls(matrix.argmax(axis=1) if alone else None, matrix.max(axis=1)[:, None], matrix)
+
+    def __call__(self, power: Floats) -> Floats:
+        """Return groups x scenarios x terminals of scenarios x connections."""
+        if self.column is None:
+            product: Floats = np.matmul(power, self.matrix)
+            return product
+        chosen: Floats = power[:, self.column].transpose(1, 0, 2) * self.factor
+        return chosen
