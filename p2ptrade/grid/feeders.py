@@ -87,7 +87,8 @@ def find_groups(network: Network, model: Model, count: int) -> Groups:
         feeders.setdefault(head[int(terminal) // count], []).append(column)
     packed = _packed(sorted(feeders.values(), key=lambda members: (-len(members), members)), count)
     cost = packed.shape[0] * 2 * packed.shape[1] * (2 * packed.shape[1] + 2 * count)
-    if busbar in feeders or cost > WORTHWHILE * (2 * terminals) ** 2:
+    too_dear = cost > WORTHWHILE * (2 * terminals) ** 2
+    if too_dear or busbar in feeders or busbar == network.source_node:
         return dense
     group_of_head = {
         head[int(model.loaded[column]) // count]: group
