@@ -419,8 +419,9 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
             _pushOwnSeal(work.pass, row, digest);
         } else {
             digest = OrderHash.orderDigest(DOMAIN, work.slot, uint32(row.accountOf()), digest);
-            _pushEntry(work.pass, row, digest);
-            address signer = Signatures.recover(digest, BookReader.signatureAt(body + 32));
+            bytes calldata signature = BookReader.signatureAt(body + 32);
+            _pushEntry(work.pass, row, Signatures.ticket(digest, signature));
+            address signer = Signatures.recover(digest, signature);
             if (signer == address(0) || signer != word.owner()) return BAD_SIGNATURE;
         }
         _forfeit(work, row.accountOf(), digest, word);
@@ -517,11 +518,11 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
     // ------------------------------------------------------------------------------------------------------ small things
 
     /// @dev Append a relayed seal to the list that must be the committed one; `_begin` took 36 bytes for every record.
-    function _pushEntry(BookPasses.Pass memory pass, uint256 row, bytes32 digest) private pure {
+    function _pushEntry(BookPasses.Pass memory pass, uint256 row, bytes32 ticket) private pure {
         uint256 end = pass.entriesEnd;
         assembly ("memory-safe") {
             mstore(end, shl(224, row))
-            mstore(add(end, 4), digest)
+            mstore(add(end, 4), ticket)
         }
         pass.entriesEnd = end + SEAL_BYTES;
     }

@@ -129,13 +129,23 @@ contract RelayStake is IRelayStake, AccessManaged {
     }
 
     /// @inheritdoc IRelayStake
-    function answer(address auction, uint64 slot, uint32 account, bytes32 digest, bytes[] calldata pages) external {
+    function answer(
+        address auction,
+        uint64 slot,
+        uint32 account,
+        bytes32 digest,
+        bytes calldata signature,
+        bytes[] calldata pages
+    ) external {
         bytes32 id = _requireOpen(auction, slot, account, digest);
+        address signer = Signatures.recover(digest, signature);
+        if (signer == address(0) || signer != LEDGER.wordOf(account).owner()) revert NotTheOwner(account, signer);
+        bytes32 ticket = Signatures.ticket(digest, signature);
         bytes32 running = 0;
         bool found = false;
         for (uint256 index = 0; index < pages.length; ++index) {
             running = keccak256(abi.encode(running, keccak256(pages[index])));
-            found = found || _contains(pages[index], account, digest);
+            found = found || _contains(pages[index], account, ticket);
         }
         bytes32 root = IDoubleAuction(auction).rootOf(slot);
         if (running != root) revert WrongEntries(root, running);
@@ -215,11 +225,11 @@ contract RelayStake is IRelayStake, AccessManaged {
         LedgerCalls.move(LEDGER, start, end);
     }
 
-    function _contains(bytes calldata page, uint32 account, bytes32 digest) private pure returns (bool) {
+    function _contains(bytes calldata page, uint32 account, bytes32 ticket) private pure returns (bool) {
         for (uint256 offset = 0; offset + SEAL_BYTES <= page.length; offset += SEAL_BYTES) {
             if (
                 uint32(bytes4(page[offset:offset + 4])) == account
-                    && bytes32(page[offset + 4:offset + SEAL_BYTES]) == digest
+                    && bytes32(page[offset + 4:offset + SEAL_BYTES]) == ticket
             ) return true;
         }
         return false;

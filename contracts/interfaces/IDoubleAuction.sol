@@ -25,11 +25,12 @@ import {SlotPhase, SlotResult, Submission, Windows} from "../types/AuctionTypes.
 ///     kind: bits 0-2 number of steps, bit 3 side, bit 4 own seal, bit 5 unopened, bit 6 superseded; bit 7 is 0
 ///     body of an opened order: per step (energy u32, limit price u32) | salt 16
 ///     body of an unopened one: hash of its terms 32 if relayed, its digest 32 if it is an own seal
-///     body of a superseded one: its digest 32
+///     body of a superseded one: its ticket 32 if relayed, its digest 32 if it is an own seal
 ///     arrival: which of the slot's own seals it is, from 0, in the order of the `Sealed` events
 ///
 /// Numbers are big-endian. `bookHash` runs over the pages of a book: h_i = keccak256(h_(i-1) || keccak256(page_i)), h_0 = 0.
-/// The relay's commitment runs the same way over entries (account u32 || digest 32) of all relayed records.
+/// The relay's commitment runs the same way over entries (account u32 || ticket 32) of all relayed records, where a ticket is
+/// keccak256(digest || v 32 || r || s): it binds the owner's signature too, which could else be exchanged for a bad one.
 ///
 /// **Void**, left out and recorded, never a reason to revert: 1 bad signature, 2 account not active, 3 insolvent (cash below bond and
 /// cover), 4 malformed steps, 5 unopened (the bond is forfeited), 6 zone left out by the DSO or unknown, 7 superseded. The first that
@@ -193,7 +194,7 @@ interface IDoubleAuction {
     function appointDso(address dso) external;
 
     /// @notice Fix the relayed seals of a slot: once, before the gate, by the relay, whose stake covers it.
-    /// @param root Running hash over pages of entries (account u32 || digest 32), strictly rising by account over all pages.
+    /// @param root Running hash over pages of entries (account u32 || ticket 32), strictly rising by account over all pages.
     /// @param count Number of entries, for the record.
     function commit(uint64 slot, bytes32 root, uint32 count) external;
 

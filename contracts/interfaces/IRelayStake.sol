@@ -108,8 +108,16 @@ interface IRelayStake {
     ) external;
 
     /// @notice Show that a claimed seal is in the commitment; by anybody, also before the claim's time is over.
-    /// @param pages The pages of entries (account u32 || digest 32) that the commitment was made of.
-    function answer(address auction, uint64 slot, uint32 account, bytes32 digest, bytes[] calldata pages) external;
+    /// @param signature The signature of the account's owner over the digest, as it is in the commitment.
+    /// @param pages The pages of entries (account u32 || ticket 32) that the commitment was made of.
+    function answer(
+        address auction,
+        uint64 slot,
+        uint32 account,
+        bytes32 digest,
+        bytes calldata signature,
+        bytes[] calldata pages
+    ) external;
 
     /// @notice Give the relay's stake to the owner whose claim was not answered in time; by anybody.
     function slash(address auction, uint64 slot, uint32 account, bytes32 digest) external;

@@ -199,22 +199,22 @@ library BookPasses {
                 mstore(DIGEST_ORDER, keccak256(ORDER, 0x80))
                 switch and(row, OWN_ROW)
                 case 0 {
-                    // List the seal for the commitment.
+                    // What the precompile recovers from is also what the relay committed to (Signatures.ticket).
+                    let at := calldataload(add(body, 0x30))
                     mstore(SIGNED, keccak256(DIGEST, 0x42))
-                    let at := mload(ENTRIES_END)
-                    mstore(at, shl(224, row))
-                    mstore(add(at, 4), mload(SIGNED))
-                    mstore(ENTRIES_END, add(at, 36))
-                    // Whether the owner in `word` signed it, canonically, as in Signatures.recover.
-                    at := calldataload(add(body, 0x30))
                     mstore(SIGNED_V, add(27, shr(255, at)))
-                    at := and(at, S_MASK)
                     mstore(SIGNED_R, calldataload(add(body, 0x10)))
-                    mstore(SIGNED_S, at)
+                    mstore(SIGNED_S, and(at, S_MASK))
+                    at := mload(ENTRIES_END)
+                    mstore(at, shl(224, row))
+                    mstore(add(at, 4), keccak256(SIGNED, 0x80))
+                    mstore(ENTRIES_END, add(at, 36))
                     mstore(0x00, 0)
                     pop(staticcall(gas(), 1, SIGNED, 0x80, 0x00, 0x20))
-                    // Nobody signed what recovers to zero, also not the account that does not exist.
-                    if or(or(gt(at, HALF_ORDER), iszero(mload(0x00))), shl(96, xor(mload(0x00), word))) {
+                    // Whether the owner in `word` signed, canonically, as in Signatures.recover. Nobody signed what recovers
+                    // to zero, also not the account that does not exist.
+                    at := mload(0x00)
+                    if or(or(gt(mload(SIGNED_S), HALF_ORDER), iszero(at)), shl(96, xor(at, word))) {
                         reason := 1
                         leave
                     }

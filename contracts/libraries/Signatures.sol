@@ -9,6 +9,14 @@ library Signatures {
     uint256 private constant S_MASK = type(uint256).max >> 1;
     uint256 private constant V_BASE = 27;
 
+    /// @notice Return what a relay commits to for a seal: the digest and the signature that it came with, which the relay so
+    /// cannot exchange for a bad one later.
+    function ticket(bytes32 digest, bytes calldata signature) internal pure returns (bytes32) {
+        uint256 yParityAndS = uint256(bytes32(signature[32:64]));
+        return
+            keccak256(abi.encode(digest, V_BASE + (yParityAndS >> 255), bytes32(signature[:32]), yParityAndS & S_MASK));
+    }
+
     /// @notice Return who signed `digest`, or the zero address if nobody did: r is no point, or the signature is not of the one
     /// form.
     function recover(bytes32 digest, bytes calldata signature) internal pure returns (address) {

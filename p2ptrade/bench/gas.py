@@ -13,7 +13,15 @@ from eth_hash.auto import keccak
 
 from p2ptrade.bench.gas_world import CHAIN_ID, GasWorld, Participant, gas_world
 from p2ptrade.chain.contracts.double_auction import Submission
-from p2ptrade.chain.packing import OpenedRecord, SealEntry, pack_book, pack_entries, running_hash, unpack_positions
+from p2ptrade.chain.packing import (
+    OpenedRecord,
+    SealEntry,
+    pack_book,
+    pack_entries,
+    running_hash,
+    ticket,
+    unpack_positions,
+)
 from p2ptrade.chain.typed_data import OrderMessage, VerdictMessage, auction_domain, prices_hash, sign
 from p2ptrade.domain.grid_data import ROOT, Charges, GridData, ZoneLimits
 from p2ptrade.domain.order import Side, Step
@@ -131,8 +139,10 @@ def _seal(
         ]
         return {"seal": sum(receipt.gas_used for receipt in world.send_all(seals))}
     entries = pack_entries(
-        SealEntry(each.account, order.digest(domain))
-        for each, order in sorted(orders, key=lambda pair: pair[0].account)
+        SealEntry(each.account, ticket(digest, each.key.sign_digest(digest)))
+        for each, digest in sorted(
+            ((each, order.digest(domain)) for each, order in orders), key=lambda pair: pair[0].account
+        )
     )
     receipt = world.send("relay", "DoubleAuction", "commit", slot, running_hash([entries]), len(orders))
     return {"commit": receipt.gas_used}

@@ -77,7 +77,7 @@ class UnopenedRecord:
 
 @dataclass(frozen=True, slots=True)
 class SupersededRecord:
-    """A seal, by its digest, that a later own seal replaces; an own one has its number in order of arrival."""
+    """A seal that a later own seal replaces: a relayed one by its ticket, an own one by digest and order of arrival."""
 
     account: AccountId
     digest: bytes
@@ -202,6 +202,13 @@ def running_hash(pages: Iterable[bytes]) -> bytes:
     for page in pages:
         state = keccak(state + keccak(page))
     return state
+
+
+def ticket(digest: bytes, signature: bytes) -> bytes:
+    """Return what a relay commits to for a seal: digest and signature, so that neither can be exchanged later."""
+    word = int.from_bytes(signature[HASH_BYTES:], "big")
+    v, s = 27 + (word >> 255), word & ((1 << 255) - 1)
+    return keccak(digest + v.to_bytes(32, "big") + signature[:HASH_BYTES] + s.to_bytes(32, "big"))
 
 
 def seal_chain(entries: Iterable[SealEntry]) -> bytes:

@@ -7,7 +7,7 @@ before it, and a relayed one, are marked superseded and come directly before it.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from p2ptrade.chain.packing import BookRecord, OpenedRecord, SealEntry, SupersededRecord, UnopenedRecord
+from p2ptrade.chain.packing import BookRecord, OpenedRecord, SealEntry, SupersededRecord, UnopenedRecord, ticket
 from p2ptrade.domain.sealed import KeptSeal, Terms
 from p2ptrade.domain.units import AccountId
 
@@ -32,7 +32,7 @@ def make_book(
     for account in sorted(relayed.keys() | own.keys()):
         kept, seals = relayed.get(account), own.get(account, [])
         if kept is not None:
-            replaced = SupersededRecord(account, kept.digest)
+            replaced = SupersededRecord(account, ticket(kept.digest, kept.seal.signature))
             records.append(replaced if seals else _relayed_record(kept, openings))
         records += [SupersededRecord(account, digest, arrival) for arrival, digest in seals[:-1]]
         records += [_own_record(account, digest, arrival, openings) for arrival, digest in seals[-1:]]

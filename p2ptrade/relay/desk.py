@@ -1,10 +1,11 @@
 """The relay's counter: what it answers to those who come with seals and openings. One request, one durable answer."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from p2ptrade.chain.packing import OpenedRecord, SealEntry, pack_book, pack_entries
+from p2ptrade.chain.packing import OpenedRecord, SealEntry, pack_book, pack_entries, ticket
 from p2ptrade.chain.signatures import DigestSigner
 from p2ptrade.chain.typed_data import Domain, ReceiptMessage, sign
 from p2ptrade.domain.checkpoint import Checkpoint, pass_by
@@ -19,6 +20,8 @@ from p2ptrade.transport.book_reading import opened_digest
 from p2ptrade.transport.schemas.market import SlotState
 
 SLOTS_AHEAD_MAX: Final = 192
+SEALS_MAX: Final = 1000
+"""A book is one page of 128 KiB; a relayed record takes up to 117 bytes, and own seals want their place too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Desk:
     ) -> None:
         """Take seals of a slot until `commit_lead_s` seconds before its gate."""
         self._checkpoint = checkpoint
+        self._one_at_a_time = threading.Lock()
         self._chain, self._store, self._key = chain, store, key
         self._domain, self._windows, self._commit_lead_s = domain, windows, commit_lead_s
 
@@ -65,12 +69,14 @@ class Desk:
         """
         now_s = self._chain.head().time_s
         self._require_time_to_seal(slot, now_s)
-        kept = self._store.seals(slot)
         accounts = self._chain.accounts(sorted({seal.account for seal in seals}))
-        intake = take_in(seals, kept=kept, accounts=accounts, domain=self._domain, now_s=now_s)
-        if intake.new:
-            self._store.keep_seals(slot, intake.new)
-            self._checkpoint("relay.seals-kept")
+        with self._one_at_a_time:  # two seals of one account must not both find that there is none yet
+            kept = self._store.seals(slot)
+            room = SEALS_MAX - len(kept)
+            intake = take_in(seals, kept=kept, accounts=accounts, domain=self._domain, now_s=now_s, room=room)
+            if intake.new:
+                self._store.keep_seals(slot, intake.new)
+                self._checkpoint("relay.seals-kept")
         return [
             intake.refused.get(position) or self._receipt(intake.receipted[seal.account])
             for position, seal in enumerate(seals)
@@ -162,7 +168,9 @@ class Desk:
 
 def entries_of(seals: dict[AccountId, KeptSeal]) -> bytes:
     """Return the list of relayed seals that the commitment is made of, rising by account."""
-    return pack_entries(SealEntry(account, seals[account].digest) for account in sorted(seals))
+    return pack_entries(
+        SealEntry(account, ticket(seals[account].digest, seals[account].seal.signature)) for account in sorted(seals)
+    )
 
 
 def _why_not(account: AccountId, digest: bytes, expected: set[bytes | None]) -> str | None:

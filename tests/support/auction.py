@@ -29,6 +29,7 @@ from p2ptrade.chain.packing import (
     pack_book,
     pack_entries,
     running_hash,
+    ticket,
 )
 from p2ptrade.chain.typed_data import (
     Domain,
@@ -167,6 +168,7 @@ class Slot:
     relayed: dict[int, tuple[OrderMessage, bytes]] = field(default_factory=dict)
     own: list[tuple[Trader, OrderMessage]] = field(default_factory=list)
     unopened: set[int] = field(default_factory=set)
+    signatures: dict[int, bytes] = field(default_factory=dict)
 
     @property
     def start_s(self) -> int:
@@ -198,7 +200,8 @@ class Slot:
     def relay(self, trader: Trader, side: Side, steps: Sequence[tuple[int, int]]) -> OrderMessage:
         """Hand a sealed order to the relay."""
         order = self.order(trader, side, steps)
-        self.relayed[trader.account] = (order, sign(order, self.market.domain, trader.key))
+        self.signatures[trader.account] = sign(order, self.market.domain, trader.key)
+        self.relayed[trader.account] = (order, self.signatures[trader.account])
         return order
 
     def seal(self, trader: Trader, side: Side, steps: Sequence[tuple[int, int]]) -> Receipt:
@@ -210,10 +213,12 @@ class Slot:
 
     def entries(self) -> bytes:
         """Return the relay's list of seals."""
-        domain = self.market.domain
-        return pack_entries(
-            SealEntry(AccountId(account), self.relayed[account][0].digest(domain)) for account in sorted(self.relayed)
-        )
+        return pack_entries(SealEntry(AccountId(account), self.ticket(account)) for account in sorted(self.relayed))
+
+    def ticket(self, account: int) -> bytes:
+        """Return what the relay commits to for an account."""
+        order, signature = self.relayed[account]
+        return ticket(order.digest(self.market.domain), signature)
 
     def commit(self) -> Receipt:
         """Let the relay commit."""
@@ -244,7 +249,7 @@ class Slot:
             seals = own.get(account, [])
             if account in self.relayed:
                 order, signature = self.relayed[account]
-                replaced = SupersededRecord(AccountId(account), order.digest(domain))
+                replaced = SupersededRecord(AccountId(account), self.ticket(account))
                 records.append(replaced if seals else self._record(order, signature, None))
             for arrival, order in seals[:-1]:
                 records.append(SupersededRecord(AccountId(account), order.digest(domain), arrival))

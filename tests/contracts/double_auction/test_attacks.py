@@ -100,6 +100,16 @@ def test_an_order_that_nobody_sealed_is_refused(market: Market, slot: Slot) -> N
         slot.clear()
 
 
+def test_a_relay_cannot_void_an_order_by_exchanging_its_signature(market: Market, slot: Slot) -> None:
+    records = [record.pack() for record in slot.records()]
+
+    for position in (-64, -32, -1):
+        altered = bytearray(records[0])
+        altered[position] ^= 1
+        with reverts("WrongEntries", slot=slot.number):
+            clear_records(slot, [bytes(altered), *records[1:]])
+
+
 def test_a_relay_cannot_burn_bonds_with_seals_of_its_own_making(market: Market) -> None:
     slot = open_slot(market)
     (victim,) = market.admit([0])

@@ -53,6 +53,13 @@ def claim_of(slot: Slot, order: OrderMessage) -> tuple[object, ...]:
     return (slot.auction, slot.number, order.account, order.digest(slot.market.domain))
 
 
+def answer(slot: Slot, order: OrderMessage, pages: list[bytes], *, signature: bytes | None = None) -> Receipt:
+    """Show that an order is in the commitment, with the signature that the relay took it with."""
+    market = slot.market
+    signed = slot.signatures[order.account] if signature is None else signature
+    return market.stake.send("answer", *claim_of(slot, order), signed, pages, sender=market.chain.address("anybody"))
+
+
 def test_a_dropped_order_costs_the_relay_its_stake(market: Market) -> None:
     victim, other = market.admit([0, 0])
     slot, order, receipt = sealed(market, victim)
@@ -63,7 +70,7 @@ def test_a_dropped_order_costs_the_relay_its_stake(market: Market) -> None:
     challenge(slot, victim, order, receipt)
     assert market.platform.cash(victim.account) == 100 * CREDIT - CHALLENGE_BOND
     with reverts("EntryMissing", account=victim.account):
-        market.stake.send("answer", *claim_of(slot, order), [slot.entries()], sender=market.relay.address)
+        answer(slot, order, [slot.entries()])
     with reverts("MayStillAnswer"):
         market.stake.send("slash", *claim_of(slot, order), sender=victim.key.address)
     market.chain.warp_to(slot.gate_s + ANSWER_S + 10)
@@ -83,7 +90,7 @@ def test_a_relay_that_commits_nothing_is_slashed_for_its_receipts(market: Market
 
     challenge(slot, victim, order, receipt)
     with reverts("WrongEntries"):
-        market.stake.send("answer", *claim_of(slot, order), [slot.entries()], sender=market.relay.address)
+        answer(slot, order, [slot.entries()])
     market.chain.warp_to(slot.gate_s + ANSWER_S + 10)
     market.stake.send("slash", *claim_of(slot, order), sender=victim.key.address)
 
@@ -99,12 +106,29 @@ def test_a_committed_order_is_shown_and_the_claimant_pays_the_bond(market: Marke
 
     challenge(slot, trader, order, receipt)
     slot.clear()  # an open claim does not stop the slot
-    market.stake.send("answer", *claim_of(slot, order), [slot.entries()], sender=market.chain.address("anybody"))
+    answer(slot, order, [slot.entries()])
 
     assert market.platform.cash(market.relay_account) == relay_cash + CHALLENGE_BOND
     assert market.platform.cash(STAKES) == STAKE
     with reverts("AlreadyChallenged"):
         challenge(slot, trader, order, receipt)
+
+
+def test_a_relay_that_committed_another_signature_cannot_answer(market: Market) -> None:
+    # Nobody else can make an order void: what the relay commits to binds the signature that it gave a receipt for.
+    (victim,) = market.admit([0])
+    slot, order, receipt = sealed(market, victim)
+    good = slot.signatures[victim.account]
+    bad = bytes([good[0] ^ 1]) + good[1:]
+    slot.relayed[victim.account] = (order, bad)
+    slot.seal_and_close()
+
+    challenge(slot, victim, order, receipt)
+
+    with reverts("EntryMissing", account=victim.account):
+        answer(slot, order, [slot.entries()])
+    with reverts("NotTheOwner", account=victim.account):
+        answer(slot, order, [slot.entries()], signature=bad)
 
 
 def test_entries_in_several_pages_answer_a_claim(market: Market) -> None:
@@ -118,8 +142,8 @@ def test_entries_in_several_pages_answer_a_claim(market: Market) -> None:
     challenge(slot, trader, order, receipt)
 
     with reverts("WrongEntries"):
-        market.stake.send("answer", *claim_of(slot, order), [entries], sender=market.relay.address)
-    market.stake.send("answer", *claim_of(slot, order), pages, sender=market.relay.address)
+        answer(slot, order, [entries])
+    answer(slot, order, pages)
 
 
 def test_only_a_true_receipt_can_be_claimed_by_its_owner_and_in_time(market: Market) -> None:

@@ -1,6 +1,6 @@
 """The book holds every sealed order once: opened, unopened, or superseded by the owner's own seal."""
 
-from p2ptrade.chain.packing import OpenedRecord, SealEntry, SupersededRecord, UnopenedRecord
+from p2ptrade.chain.packing import OpenedRecord, SealEntry, SupersededRecord, UnopenedRecord, ticket
 from p2ptrade.domain.order import Side
 from p2ptrade.domain.sealed import KeptSeal, Seal, Terms
 from p2ptrade.domain.units import AccountId, EpochSeconds, SlotNumber
@@ -52,7 +52,7 @@ def test_the_last_own_seal_replaces_the_earlier_ones_and_the_relayed_one() -> No
     made = make_book([relayed(16)], arrivals, {own(16).digest: TERMS, relayed(16).digest: TERMS})
 
     assert made.records == (
-        SupersededRecord(AccountId(16), relayed(16).digest),
+        SupersededRecord(AccountId(16), ticket(relayed(16).digest, b"g" * 64)),
         SupersededRecord(AccountId(16), own(16, 1).digest, arrival=0),
         OpenedRecord(AccountId(16), Side.BID, TERMS.steps, TERMS.salt, arrival=2),
         UnopenedRecord(AccountId(17), own(17).digest, arrival=1),

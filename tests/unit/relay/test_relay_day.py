@@ -1,5 +1,6 @@
 """The relay through the life of a slot, over its HTTP face, killed and started again on the way."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from p2ptrade.chain.packing import (
     UnopenedRecord,
     pack_entries,
     running_hash,
+    ticket,
     unpack_book,
 )
 from p2ptrade.chain.signatures import recover
@@ -19,7 +21,7 @@ from p2ptrade.domain.grid_data import GridData, ZoneLimits
 from p2ptrade.domain.order import Side
 from p2ptrade.domain.sealed import Terms
 from p2ptrade.domain.units import EnergyWh, ZoneId
-from p2ptrade.errors import InputError, RefusedError
+from p2ptrade.errors import InputError, PeerUnreachableError, RefusedError
 from p2ptrade.relay.app import make_relay_app
 from p2ptrade.transport.clients import RelayClient
 from p2ptrade.transport.daemon import Health
@@ -106,7 +108,8 @@ def test_the_relay_commits_to_all_it_gave_a_receipt_for_and_takes_nothing_more(w
 
     world.step_at(COMMIT_TIME)
 
-    entries = [SealEntry(each.account, each.order.digest(DOMAIN)) for each in (BUYER, SELLER)]
+    digests = [(each, each.order.digest(DOMAIN)) for each in (BUYER, SELLER)]
+    entries = [SealEntry(each.account, ticket(digest, each.key.sign_digest(digest))) for each, digest in digests]
     assert world.chain.roots == {SLOT: running_hash([pack_entries(entries)])}
     with pytest.raises(RefusedError, match="choose a later slot"):
         send_seals(world, BUYER)
@@ -320,7 +323,7 @@ def test_a_step_without_a_new_block_reads_nothing_but_the_head(world: World, mon
     world.step_at(COMMIT_TIME)
     world.step_at(AFTER_GATE)
     asked: list[int] = []
-    monkeypatch.setattr(world.chain, "cleared", lambda slot: asked.append(slot))
+    monkeypatch.setattr(world.chain, "cleared", asked.append)
 
     world.relay.step()
     quiet = list(asked)
@@ -329,3 +332,31 @@ def test_a_step_without_a_new_block_reads_nothing_but_the_head(world: World, mon
 
     assert quiet == []
     assert SLOT in asked
+
+
+def unreachable(request: VerdictRequest) -> RefusedVerdict:
+    raise PeerUnreachableError("the grid operator's service did not answer")
+
+
+def test_a_grid_operator_that_is_away_for_long_is_waited_for(world: World) -> None:
+    approve = world.operator.answers[0]
+    world.operator.answers = [unreachable] * 10 + [approve]
+    bring_to_clearing(world)
+
+    for second in range(10):
+        with pytest.raises(PeerUnreachableError):
+            world.step_at(AFTER_GATE + second)
+    world.step_at(AFTER_GATE + 10)
+
+    assert len(world.chain.cleared_with) == 1
+
+
+def test_two_seals_of_one_account_at_the_same_time_get_one_receipt(world: World) -> None:
+    rivals = [home(16, Side.BID, energy, 300_000) for energy in range(1, 9)]
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = [outcome for (outcome,) in pool.map(lambda each: send_seals(world, each), rivals)]
+
+    receipts = [outcome.receipt for outcome in outcomes if outcome.receipt is not None]
+    kept = world.relay.store.seals(SLOT)[BUYER.account]
+    assert [receipt.digest for receipt in receipts] == [kept.digest]

@@ -37,8 +37,8 @@ def seal(
     return Seal(SLOT, AccountId(number), order.terms_hash, key.sign_digest(order.digest(domain)))
 
 
-def take(*seals: Seal, kept=None):  # type: ignore[no-untyped-def]
-    return take_in(seals, kept=kept or {}, accounts=ACCOUNTS, domain=DOMAIN, now_s=42)
+def take(*seals: Seal, kept=None, room: int = 9):  # type: ignore[no-untyped-def]
+    return take_in(seals, kept=kept or {}, accounts=ACCOUNTS, domain=DOMAIN, now_s=42, room=room)
 
 
 def test_a_seal_signed_by_the_owner_is_kept_and_gets_a_receipt() -> None:
@@ -85,3 +85,14 @@ def test_what_is_not_the_owners_order_of_this_slot_here_is_refused_and_harms_nob
 
     assert list(taken.refused) == [0]
     assert [kept.seal for kept in taken.new] == [seal()]
+
+
+def test_a_full_book_takes_no_new_seal_and_still_answers_for_the_old_ones() -> None:
+    first = take(seal())
+
+    full = take(seal(), kept=first.receipted, room=0)
+    refused = take(seal(), room=0)
+
+    assert full.receipted == first.receipted
+    assert not full.refused
+    assert "the book of this slot is full" in refused.refused[0]
