@@ -71,6 +71,10 @@ class OutboxTable:
             highest = session.scalar(query)
         return 0 if highest is None else highest + 1
 
+    def entries(self) -> list[Outgoing]:
+        """Return every transaction of every key, for audits."""
+        return self._fetch(select(OutboxRow).order_by(OutboxRow.chain_id, OutboxRow.sender, OutboxRow.nonce))
+
     def add(self, entry: Outgoing) -> None:
         """Store a new transaction; it is on disk when this returns."""
         with self._database.write() as session:

@@ -30,14 +30,16 @@ def check_history(
     """Compare what outboxes hold with what the chain has of their senders.
 
     Lost is an intent without a transaction in the chain, doubled one with two that succeeded, unexplained a transaction
-    of a sender that no outbox knows.
+    of a sender that no outbox knows, or one that is still waiting. A reverted transaction is in the chain and did
+    nothing: somebody else was first.
     """
     on_chain = _transactions_of(client, set(senders))
     known = {entry.transaction_hash: entry for entry in entries}
     happened = Counter(known[hash_].intent for hash_, succeeded in on_chain.items() if succeeded and hash_ in known)
     wanted = set(intents) if intents is not None else {entry.intent for entry in entries}
+    mined = {known[hash_].intent for hash_ in on_chain if hash_ in known}
     return Verdict(
-        lost=sorted(wanted - set(happened)),
+        lost=sorted(wanted - mined),
         doubled=sorted(intent for intent, times in happened.items() if times > 1),
         unexplained=sorted(hash_.hex() for hash_ in on_chain if hash_ not in known)
         + sorted(entry.intent for entry in entries if entry.state is OutgoingState.PENDING),
