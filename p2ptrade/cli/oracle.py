@@ -22,7 +22,9 @@ from p2ptrade.oracle.desk import Desk
 from p2ptrade.oracle.draft import Drafter
 from p2ptrade.oracle.metrics import OracleMetrics
 from p2ptrade.oracle.peers import RemoteEnvelopes, RemoteOracle
-from p2ptrade.oracle.service import Oracle, Place
+from p2ptrade.oracle.place import Place
+from p2ptrade.oracle.reputation import DayPoster
+from p2ptrade.oracle.service import Oracle
 from p2ptrade.store import Database
 from p2ptrade.store.oracle import OracleTable
 from p2ptrade.store.outbox import OutboxTable
@@ -82,6 +84,16 @@ def run_oracle(
             outbox=outbox,
             signer=key,
             metrics=metrics,
+            days=DayPoster(
+                market=market,
+                view=view,
+                peers=peers,
+                place=place,
+                domain=market.reputation_domain,
+                quorum=market.reputation.quorum(),
+                outbox=outbox,
+                signer=key,
+            ),
             checkpoint=checkpoint(settings),
         )
         health = Health()

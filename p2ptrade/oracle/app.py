@@ -14,6 +14,7 @@ from p2ptrade.oracle.service import Oracle
 from p2ptrade.transport.bodies import body_schema, json_body
 from p2ptrade.transport.daemon import Health
 from p2ptrade.transport.schemas.metering import (
+    DayMessage,
     OracleInfo,
     ReadingAck,
     ReadingAcks,
@@ -65,6 +66,13 @@ def make_oracle_app(
         if kept is None:
             raise _not_there(f"there is no report of slot {slot} here yet")
         return ReportData(slot=slot, version=kept.report.version, pages=kept.pages)
+
+    @app.get("/v1/days/{day}")
+    def get_day(day: U32) -> DayMessage:
+        signed = None if oracle.days is None else oracle.days.signed(day)
+        if signed is None:
+            raise _not_there(f"the counts of day {day} have not been signed here yet, or are posted already")
+        return DayMessage(day=signed.day, counts=signed.counts, oracle=signed.oracle, signature=signed.signature)
 
     @app.get("/v1/readings/{slot}/{account}")
     def get_reading_proof(slot: U64, account: U32) -> ReadingProof:

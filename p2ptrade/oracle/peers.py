@@ -14,7 +14,7 @@ from p2ptrade.domain.reading import Quality, Reading, Registers, SignedReading
 from p2ptrade.domain.report import Report
 from p2ptrade.domain.units import AccountId, EnergyWh, EpochSeconds, SlotNumber
 from p2ptrade.errors import InputError, PeerUnreachableError, RefusedError
-from p2ptrade.oracle.ports import Envelope, SignedReport
+from p2ptrade.oracle.ports import Envelope, SignedDay, SignedReport
 from p2ptrade.transport.clients import DsoClient, OracleClient
 from p2ptrade.transport.schemas import metering
 
@@ -51,6 +51,13 @@ class RemoteOracle:
         """Return the signed readings that it has of a slot; one that is malformed is left out."""
         answer = self._asked(lambda: self.client.readings(slot))
         return [] if answer is None else list(signed_readings(answer.readings, self.reading_domain))
+
+    def day(self, day: int) -> SignedDay | None:
+        """Return its signature over the reputation counts of a day."""
+        answer = self._asked(lambda: self.client.day(day))
+        if answer is None:
+            return None
+        return SignedDay(answer.day, answer.counts, to_checksum_address(answer.oracle), answer.signature)
 
     def _asked(self, ask: Callable[[], T]) -> T:
         if self._skip > 0:

@@ -1,4 +1,4 @@
-"""Agreeing with the other oracles: whose turn it is, and which signatures count.
+"""Agreeing with the other oracles: which signatures count.
 
 Every oracle computes the report by itself and signs only its own. A peer's signature counts if it is over exactly the
 same report and by a key that the chain knows as an oracle's. With n = 3f + 1 oracles and k = 2f + 1 signatures, f
@@ -56,11 +56,3 @@ def count_signatures(
 def first_signatures(signatures: Sequence[bytes], needed: int) -> tuple[bytes, ...] | None:
     """Return `needed` signatures, which keep their order, or nothing while there are fewer."""
     return tuple(signatures[:needed]) if len(signatures) >= needed else None
-
-
-def turn_after_s(index: int, oracles: int, slot: int, takeover_s: float) -> float:
-    """Return how long after a quorum is there oracle number `index` waits before it sends the slot itself.
-
-    The turn rotates with the slot; each further oracle takes over one `takeover_s` later.
-    """
-    return ((index - slot) % max(oracles, 1)) * takeover_s

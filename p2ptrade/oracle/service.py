@@ -24,23 +24,16 @@ from p2ptrade.errors import PeerUnreachableError, TransactionRevertedError
 from p2ptrade.oracle.desk import Desk
 from p2ptrade.oracle.draft import Drafter
 from p2ptrade.oracle.metrics import OracleMetrics
+from p2ptrade.oracle.place import Place
 from p2ptrade.oracle.ports import Call, ChainView, Outbox, Peer, SignedReport, Store
-from p2ptrade.oracle.quorum import count_signatures, digest_of, first_signatures, turn_after_s
+from p2ptrade.oracle.quorum import count_signatures, digest_of, first_signatures
 from p2ptrade.oracle.report import settled_accounts
+from p2ptrade.oracle.reputation import DayPoster
 
 BACK_SLOTS_MAX: Final = 31 * 96
 """How far back an oracle that starts looks for slots to settle or to correct: the correction window of a month."""
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Which of the oracles this one is, and how long it leaves the turn to each one before it."""
-
-    index: int
-    oracles: int
-    takeover_s: float
 
 
 @dataclass(slots=True)
@@ -68,6 +61,7 @@ class Oracle:
     outbox: Outbox | None = None
     signer: DigestSigner | None = None
     metrics: OracleMetrics = field(default_factory=OracleMetrics)
+    days: DayPoster | None = None
     checkpoint: Checkpoint = pass_by
     progress: dict[SlotNumber, Progress] = field(default_factory=dict)
     _done: set[SlotNumber] = field(default_factory=set)
@@ -91,6 +85,8 @@ class Oracle:
         for slot in sorted(self._correctable):
             if head.time_s >= self.progress[slot].retry_at_s:
                 self._correct(slot, head.time_s)
+        if self.days is not None:
+            self.days.step(head.time_s)
 
     def signed(self, slot: SlotNumber) -> SignedReport | None:
         """Return our signature over the newest report of a slot that we made, also if that was before a restart."""
@@ -168,8 +164,7 @@ class Oracle:
             return None
         if progress.quorum_since_s is None:
             progress.quorum_since_s = now_s
-        place = self.place
-        our_turn_s = progress.quorum_since_s + turn_after_s(place.index, place.oracles, slot, place.takeover_s)
+        our_turn_s = progress.quorum_since_s + self.place.turn_after_s(slot)
         if now_s < our_turn_s:
             progress.stands = "agreed; another oracle's turn"
             return None
@@ -218,8 +213,7 @@ class Oracle:
             return
         if progress.quorum_since_s is None:
             progress.quorum_since_s = now_s
-        place = self.place
-        if now_s < progress.quorum_since_s + turn_after_s(place.index, place.oracles, slot, place.takeover_s):
+        if now_s < progress.quorum_since_s + self.place.turn_after_s(slot):
             return
         call = self.chain.page_call(kept.report, kept.pages[done], hashes[done + 1 :])
         self._submit(f"page/{slot}/{done}", call, progress, now_s)
@@ -254,6 +248,8 @@ class Oracle:
             return
         seen = self.desk.stored
         facts = self.chain.settled(slot)
+        if facts.version == 0:
+            return  # the node answers from a block before the one that we saw the settlement in
         reports = self._settled_reports(slot, facts.version)
         if reports is None:
             progress.stands = "settled; what it was settled with is not here yet"
@@ -293,10 +289,9 @@ class Oracle:
     def _settle_correction(self, kept: KeptReport, first: KeptReport, now_s: int) -> None:
         slot = SlotNumber(kept.report.slot)
         progress = self.progress[slot]
-        place = self.place
         since_s = progress.quorum_since_s if progress.quorum_since_s is not None else now_s
         progress.quorum_since_s = since_s
-        if now_s < since_s + turn_after_s(place.index, place.oracles, slot, place.takeover_s):
+        if now_s < since_s + self.place.turn_after_s(slot):
             return
         hashes = [keccak(page) for page in first.pages]
         proofs = [
@@ -310,8 +305,7 @@ class Oracle:
         progress = self.progress[slot]
         if progress.quorum_since_s is None:
             progress.quorum_since_s = now_s
-        place = self.place
-        if now_s >= progress.quorum_since_s + turn_after_s(place.index, place.oracles, slot, place.takeover_s):
+        if now_s >= progress.quorum_since_s + self.place.turn_after_s(slot):
             self._submit(intent, self.chain.mint_call(slot, packed_positions), progress, now_s)
 
     # --- Sending ---

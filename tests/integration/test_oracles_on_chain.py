@@ -171,6 +171,23 @@ def test_every_oracle_may_be_killed_after_every_step(stage: Stage) -> None:
     assert before[stage.first_account()] - stage.cash()[stage.first_account()] == 700 * retail // 1000
 
 
+def test_a_day_is_posted_to_reputation_when_its_slots_are_settled(stage: Stage) -> None:
+    reputation = stage.world.market.reputation
+    day = stage.slot // 96
+    stage.readings_of(stage.slot, {})
+    for member in stage.group.members:
+        member.oracle.chain._first_priced = stage.slot
+    for slot in range(stage.slot + 1, (day + 1) * 96):
+        stage.readings_of(SlotNumber(slot), {})
+    for _ in range(6):
+        stage.group.step()
+        stage.later(TAKEOVER_S)
+
+    assert reputation.next_day() > day
+    # Nobody sealed anything all day: a ratio without a denominator is one half, activity is 0 of 1.
+    assert {reputation.score(account) for account in stage.meters} == {250_000}
+
+
 def dead(stage: Stage, index: int, _account: AccountId) -> None:
     """Never there."""
     stage.group.lines[index].cut = True

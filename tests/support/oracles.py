@@ -22,7 +22,9 @@ from p2ptrade.oracle.chain_view import MarketView
 from p2ptrade.oracle.desk import Answer, Desk
 from p2ptrade.oracle.draft import Drafter
 from p2ptrade.oracle.peers import RemoteOracle
-from p2ptrade.oracle.service import Oracle, Place
+from p2ptrade.oracle.place import Place
+from p2ptrade.oracle.reputation import DayPoster
+from p2ptrade.oracle.service import Oracle
 from p2ptrade.store import Database
 from p2ptrade.store.oracle import OracleTable
 from p2ptrade.store.outbox import OutboxTable
@@ -115,6 +117,16 @@ class Group:
             place=Place(index, len(self.lines), TAKEOVER_S),
             outbox=outbox,
             signer=key,
+            days=DayPoster(
+                market,
+                view,
+                peers,
+                Place(index, len(self.lines), TAKEOVER_S),
+                market.reputation_domain,
+                market.reputation.quorum(),
+                outbox,
+                key,
+            ),
         )
         info = OracleInfo(
             chain_id=market.client.chain_id, settlement=market.settlement.address, oracle=key.address, quorum=3

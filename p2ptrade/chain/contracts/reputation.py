@@ -35,3 +35,7 @@ class Reputation(ContractWrapper):
     def next_day(self, *, block: Block = LATEST) -> int:
         """Return the UTC day that is to be posted next."""
         return int(self.read("nextDay", block=block))
+
+    def quorum(self) -> int:
+        """Return how many oracle signatures a day needs."""
+        return int(self.read("quorum"))
