@@ -51,7 +51,9 @@ def run_relay(
         ) as outbox,
         DsoClient(own.dso_url) as operator,
     ):
-        view = AuctionView(market.client, market.auction, market.ledger, market.grid_limits, market.first_block)
+        view = AuctionView(
+            market.client, market.auction, market.ledger, market.grid_limits, market.relay_stake, market.first_block
+        )
         windows, domain = market.auction.windows(), market.auction_domain
         store = RelayTable(database, f"{market.client.chain_id}:{market.auction.address}")
         crash = checkpoint(settings)

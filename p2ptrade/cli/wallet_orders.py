@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from p2ptrade.chain.packing import unpack_entries, unpack_positions, unpack_voids
+from p2ptrade.chain.packing import ticket, unpack_entries, unpack_positions, unpack_voids
 from p2ptrade.chain.typed_data import OrderMessage
 from p2ptrade.cli.options import ConfigOption, DryRunOption, JsonOption, YesOption
 from p2ptrade.cli.wallet_screen import order_lines
@@ -241,17 +241,16 @@ def _recover(session: Session, slot: SlotNumber, side: Side, texts: list[str]) -
     if any(order.account == session.account for order in session.trader.of_slot(slot)):
         return
     own = session.market.auction.own_seals(slot, first=session.market.first_block)
-    digests = [seal.digest for seal in own if seal.account == session.account]
-    direct = bool(digests)
-    if not digests:
+    sealed = [seal.digest for seal in own if seal.account == session.account]
+    direct = bool(sealed)
+    if not sealed:
         pages = session.relay.book(slot).entries
         entries = [entry for page in pages for entry in unpack_entries(page)]
-        digests = [entry.digest for entry in entries if entry.account == session.account]
-    if not digests:
+        sealed = [entry.digest for entry in entries if entry.account == session.account]
+    if not sealed:
         raise RefusedError(f"account {session.account} has sealed nothing in slot {slot}")
-    order = recovered(
-        digests[-1], slot, session.account, human.intention_from(side, texts), session.trader, direct=direct
-    )
+    intention = human.intention_from(side, texts)
+    order = recovered(sealed[-1], slot, session.account, intention, session.trader, direct=direct)
     session.trader.keep([order])
 
 
@@ -259,7 +258,8 @@ def _is_committed(session: Session, order: OwnOrder) -> bool:
     """Return whether the order is among the entries that the relay's commitment is made of."""
     with suppress(PeerUnreachableError):
         entries = [entry for page in session.relay.book(order.slot).entries for entry in unpack_entries(page)]
-        return any(entry.account == order.account and entry.digest == order.digest for entry in entries)
+        committed = ticket(order.digest, order.signature)
+        return any(entry.account == order.account and entry.digest == committed for entry in entries)
     return False
 
 

@@ -7,13 +7,14 @@ from p2ptrade.chain.client import ChainClient
 from p2ptrade.chain.contracts.double_auction import DoubleAuction, Submission
 from p2ptrade.chain.contracts.grid_limits import GridLimits
 from p2ptrade.chain.contracts.ledger import Ledger
+from p2ptrade.chain.contracts.relay_stake import RelayStake
 from p2ptrade.chain.packing import SIGNATURE_BYTES, OpenedRecord, SealEntry, unpack_book
 from p2ptrade.domain.grid_data import GridData
 from p2ptrade.domain.participant import AccountState, CoverRules
 from p2ptrade.domain.sealed import Terms
 from p2ptrade.domain.units import AccountId, SlotNumber
 from p2ptrade.errors import InputError
-from p2ptrade.relay.ports import Call, Cleared, Head, Submittable
+from p2ptrade.relay.ports import Call, Challenge, Cleared, Head, Submittable
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class AuctionView:
     auction: DoubleAuction
     ledger: Ledger
     limits: GridLimits
+    stake: RelayStake
     first_block: int = 0
 
     def head(self) -> Head:
@@ -67,6 +69,20 @@ class AuctionView:
     def commit_call(self, slot: SlotNumber, root: bytes, count: int) -> Call:
         """Return the call that commits to the relayed seals of a slot."""
         return Call(self.auction.address, self.auction.call_data("commit", slot, root, count))
+
+    def challenges(self, first_block: int) -> tuple[Challenge, ...]:
+        """Return the claims that were made since a block, answered or not."""
+        where = {"auction": self.auction.address}
+        records = self.stake.events("Challenged", first=max(first_block, self.first_block), where=where)
+        return tuple(
+            Challenge(SlotNumber(each.values["slot"]), AccountId(each.values["account"]), each.values["digest"])
+            for each in records
+        )
+
+    def answer_call(self, challenge: Challenge, signature: bytes, entries: bytes) -> Call:
+        """Return the call that shows a claimed seal in the commitment made of `entries`."""
+        claim = (self.auction.address, challenge.slot, challenge.account, challenge.digest)
+        return Call(self.stake.address, self.stake.call_data("answer", *claim, signature, [entries]))
 
     def clear_call(self, slot: SlotNumber, book: bytes, result: Submittable, published: GridData) -> Call:
         """Return the call that clears a slot whose book is one page."""

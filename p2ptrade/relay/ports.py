@@ -44,6 +44,15 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Challenge:
+    """An owner's claim that a seal with a receipt is not in the relay's commitment."""
+
+    slot: SlotNumber
+    account: AccountId
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A call to be sent as a transaction."""
 
@@ -88,6 +97,14 @@ class ChainView(Protocol):
 
     def commit_call(self, slot: SlotNumber, root: bytes, count: int) -> Call:
         """Return the call that commits to the relayed seals of a slot."""
+        ...
+
+    def challenges(self, first_block: int) -> tuple[Challenge, ...]:
+        """Return the claims that were made since a block, answered or not."""
+        ...
+
+    def answer_call(self, challenge: Challenge, signature: bytes, entries: bytes) -> Call:
+        """Return the call that shows a claimed seal in the commitment made of `entries`."""
         ...
 
     def clear_call(self, slot: SlotNumber, book: bytes, result: "Submittable", published: GridData) -> Call:

@@ -30,8 +30,9 @@ def take_in(
     accounts: Mapping[AccountId, AccountState],
     domain: Domain,
     now_s: int,
+    room: int,
 ) -> Intake:
-    """Return what becomes of the seals of one slot; `kept` are those that have a receipt already.
+    """Return what becomes of the seals of one slot; `kept` are those that have a receipt, `room` is how many may come.
 
     Refusals are by position in `seals`; the same seal sent again is not refused, it gets its receipt again.
     """
@@ -50,6 +51,9 @@ def take_in(
         reason = _why_refused(seal, digest, accounts.get(seal.account))
         if reason is not None:
             refused[position] = reason
+            continue
+        if len(new) >= room:
+            refused[position] = "the book of this slot is full: seal by an own transaction, or for a later slot"
             continue
         taken = KeptSeal(seal, digest, EpochSeconds(now_s))
         receipted[seal.account] = taken

@@ -45,6 +45,7 @@ class Relay:
     progress: dict[SlotNumber, Progress] = field(default_factory=dict)
     _rules: CoverRules | None = None
     _seen: Head | None = None
+    _challenges_from: int = 0
     _openings_came: bool = False
 
     def step(self) -> None:
@@ -65,6 +66,7 @@ class Relay:
                 self._commit(slot, progress)
             elif progress.cleared is None and not progress.given_up:
                 self._clear(slot, progress, head.time_s)
+        self._answer_challenges(head)
         self._forget_before(slot_at(head.time_s))
         self._seen = head
 
@@ -130,28 +132,48 @@ class Relay:
         return seals
 
     def _try_to_clear(self, slot: SlotNumber, progress: Progress, made: MadeBook) -> None:
-        progress.attempts += 1
-        progress.given_up = progress.attempts >= CLEAR_ATTEMPTS_MAX
         published = self.chain.grid_data(slot)
-        if published is None:
-            progress.stands = "the grid operator published no limits; the slot will lapse"
-            progress.given_up = True
-            return
         pages = tuple(pack_book(made.records))
+        if published is None:
+            self._give_up(slot, progress, "the grid operator published no limits")
+            return
+        if len(pages) > 1:
+            self._give_up(slot, progress, f"the book of {len(made.records)} records is longer than a transaction")
+            return
         accounts = self.chain.accounts(sorted({record.account for record in made.records}))
         context = BookContext(slot, self.domain, accounts, self._cover_rules(), published)
         result = find_approved(pages, context, self.operator.verdict)
         progress.rounds = result.rounds
         self.metrics.rounds.inc(result.rounds)
         if isinstance(result, NotApproved):
-            progress.stands = f"{result.why}; the slot will lapse"
-            progress.given_up = True
-            _log.warning("not approved", slot=slot, rounds=result.rounds, reasons=[r.text for r in result.reasons])
+            self._give_up(slot, progress, "; ".join([result.why, *(reason.text for reason in result.reasons)]))
             return
         self.checkpoint("relay.approved")
+        progress.attempts += 1
+        progress.given_up = progress.attempts >= CLEAR_ATTEMPTS_MAX
         if self._submit(f"clear/{slot}", self.chain.clear_call(slot, pages[0], result, published), slot, progress):
             progress.stands = "the clearing is on its way"
             _log.info("clearing", slot=slot, records=len(made.records), rounds=result.rounds)
+
+    def _give_up(self, slot: SlotNumber, progress: Progress, why: str) -> None:
+        """Let a slot lapse, because trying again would end the same way."""
+        progress.stands = f"{why}; the slot will lapse"[:2000]
+        progress.given_up = True
+        _log.warning("given up", slot=slot, reason=progress.stands)
+
+    def _answer_challenges(self, head: Head) -> None:
+        """Show every claimed seal that is in a commitment of ours; a claim that is right cannot be answered."""
+        for challenge in self.chain.challenges(self._challenges_from):
+            seals = self.store.seals(challenge.slot)
+            kept = seals.get(challenge.account)
+            if kept is None or kept.digest != challenge.digest:
+                _log.error("a claim that cannot be answered", slot=challenge.slot, account=challenge.account)
+                continue
+            call = self.chain.answer_call(challenge, kept.seal.signature, entries_of(seals))
+            intent = f"answer/{challenge.slot}/{challenge.account}"
+            if self.outbox.find(intent) is None:
+                self._submit(intent, call, challenge.slot, self.progress.setdefault(challenge.slot, Progress()))
+        self._challenges_from = head.number
 
     def _cover_rules(self) -> CoverRules:
         if self._rules is None:

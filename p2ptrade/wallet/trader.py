@@ -10,6 +10,7 @@ from typing import Final
 
 from eth_typing import ChecksumAddress
 
+from p2ptrade.chain.packing import ticket
 from p2ptrade.chain.signatures import DigestSigner, recover
 from p2ptrade.chain.typed_data import Domain, OrderMessage, ReceiptMessage
 from p2ptrade.domain.checkpoint import Checkpoint, pass_by
@@ -153,7 +154,7 @@ class Trader:
 
 
 def recovered(
-    digest: bytes,
+    sealed: bytes,
     slot: SlotNumber,
     account: AccountId,
     intention: Intention,
@@ -164,12 +165,14 @@ def recovered(
 ) -> OwnOrder:
     """Return the order behind a seal that another machine made, given what was ordered: its salt is found again.
 
+    `sealed` is the digest of an own seal, or the ticket of one with the relay.
+
     Raises:
         RefusedError: the seal is not of this order, or not of this key.
     """
     for counter in range(tries):
         order = trader.prepare(slot, account, intention, counter=counter, direct=direct)
-        if order.digest == digest:
+        if sealed == (order.digest if direct else ticket(order.digest, order.signature)):
             return order
     raise RefusedError(f"the seal of account {account} in slot {slot} is not of this order, or not of this key")
 

@@ -58,7 +58,9 @@ class Day:
         """Start a relay, as a new process would, on what the old one left."""
         market = self.world.market
         outbox = self.world.outbox("relay")
-        view = AuctionView(market.client, market.auction, market.ledger, market.grid_limits, market.first_block)
+        view = AuctionView(
+            market.client, market.auction, market.ledger, market.grid_limits, market.relay_stake, market.first_block
+        )
         store = RelayTable(Database.open(self.folder / "relay.sqlite"), "market")
         common = {"domain": market.auction_domain, "windows": market.auction.windows(), "commit_lead_s": COMMIT_LEAD_S}
         desk = Desk(chain=view, store=store, key=outbox._key, **common)

@@ -24,7 +24,7 @@ from p2ptrade.domain.units import (
     ZoneId,
 )
 from p2ptrade.relay.desk import Desk
-from p2ptrade.relay.ports import Call, Cleared, Head, Submittable
+from p2ptrade.relay.ports import Call, Challenge, Cleared, Head, Submittable
 from p2ptrade.relay.service import Relay
 from p2ptrade.store import Database
 from p2ptrade.store.relay import RelayTable
@@ -90,6 +90,7 @@ class FakeChain:
     opened_there: dict[bytes, Terms] = field(default_factory=dict)
     grid: GridData | None = GRID
     cleared_as: Cleared | None = None
+    claims: tuple[Challenge, ...] = ()
     cleared_with: list[tuple[bytes, Submittable]] = field(default_factory=list)
 
     def head(self) -> Head:
@@ -124,6 +125,12 @@ class FakeChain:
 
     def commit_call(self, slot: SlotNumber, root: bytes, count: int) -> Call:
         return Call(AUCTION, b"commit" + root)
+
+    def challenges(self, first_block: int) -> tuple[Challenge, ...]:
+        return self.claims
+
+    def answer_call(self, challenge: Challenge, signature: bytes, entries: bytes) -> Call:
+        return Call(AUCTION, b"answer" + signature + entries)
 
     def clear_call(self, slot: SlotNumber, book: bytes, result: Submittable, published: GridData) -> Call:
         self.cleared_with.append((book, result))

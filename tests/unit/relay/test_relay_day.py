@@ -23,6 +23,7 @@ from p2ptrade.domain.sealed import Terms
 from p2ptrade.domain.units import EnergyWh, ZoneId
 from p2ptrade.errors import InputError, PeerUnreachableError, RefusedError
 from p2ptrade.relay.app import make_relay_app
+from p2ptrade.relay.ports import Challenge
 from p2ptrade.transport.clients import RelayClient
 from p2ptrade.transport.daemon import Health
 from p2ptrade.transport.schemas.grid import RefusedVerdict, VerdictRequest
@@ -360,3 +361,19 @@ def test_two_seals_of_one_account_at_the_same_time_get_one_receipt(world: World)
     receipts = [outcome.receipt for outcome in outcomes if outcome.receipt is not None]
     kept = world.relay.store.seals(SLOT)[BUYER.account]
     assert [receipt.digest for receipt in receipts] == [kept.digest]
+
+
+def test_a_claim_is_answered_once_with_the_seal_that_was_committed(world: World) -> None:
+    send_seals(world, BUYER, SELLER)
+    world.step_at(COMMIT_TIME)
+    world.chain.claims = (
+        Challenge(SLOT, BUYER.account, BUYER.order.digest(DOMAIN)),
+        Challenge(SLOT, SELLER.account, b"?"),
+    )
+
+    world.step_at(AFTER_GATE)
+    world.step_at(AFTER_GATE + 1)
+
+    answers = {intent: data for intent, data in world.outbox.sent.items() if intent.startswith("answer")}
+    assert list(answers) == [f"answer/{SLOT}/{BUYER.account}"]
+    assert answers[f"answer/{SLOT}/{BUYER.account}"].startswith(b"answer" + BUYER.seal.signature)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from p2ptrade.chain.keys import SigningKey
+from p2ptrade.chain.packing import ticket
 from p2ptrade.chain.typed_data import OrderMessage, ReceiptMessage, auction_domain, order_digest, sign
 from p2ptrade.domain.order import Side, Step
 from p2ptrade.domain.units import AccountId, EnergyWh, EpochSeconds, PriceMicroPerKwh, SlotNumber
@@ -209,6 +210,7 @@ def test_a_new_machine_with_the_key_opens_what_another_one_sealed(tmp_path: Path
     sealed = trader_on(tmp_path / "old", FakeRelay()).prepare(SLOT, AccountId(16), BID, counter=3)
     new_machine = trader_on(tmp_path / "new", FakeRelay())
 
-    assert recovered(sealed.digest, SLOT, AccountId(16), BID, new_machine) == sealed
+    committed = ticket(sealed.digest, sealed.signature)
+    assert recovered(committed, SLOT, AccountId(16), BID, new_machine) == sealed
     with pytest.raises(RefusedError):
-        recovered(sealed.digest, SLOT, AccountId(16), OFFER, new_machine)
+        recovered(committed, SLOT, AccountId(16), OFFER, new_machine)
