@@ -13,11 +13,13 @@ from p2ptrade.chain.contracts.authority import Authority, Role
 from p2ptrade.chain.contracts.credits import Credits
 from p2ptrade.chain.contracts.double_auction import DoubleAuction
 from p2ptrade.chain.contracts.energy_token import EnergyToken
+from p2ptrade.chain.contracts.green_certificate import GreenCertificate
 from p2ptrade.chain.contracts.grid_limits import GridLimits
 from p2ptrade.chain.contracts.ledger import Ledger
 from p2ptrade.chain.contracts.participant_registry import ParticipantRegistry
 from p2ptrade.chain.contracts.relay_stake import RelayStake
 from p2ptrade.chain.contracts.reputation import Reputation
+from p2ptrade.chain.contracts.rewards import Rewards
 from p2ptrade.chain.contracts.settlement import Settlement
 from p2ptrade.chain.contracts.tariffs import Tariffs
 from p2ptrade.chain.typed_data import (
@@ -156,6 +158,16 @@ class Market:
     def reputation(self) -> Reputation:
         """Return the reputation."""
         return Reputation(self.client, self.at("Reputation"))
+
+    @property
+    def green_certificate(self) -> GreenCertificate:
+        """Return the green certificates."""
+        return GreenCertificate(self.client, self.at("GreenCertificate"))
+
+    @property
+    def rewards(self) -> Rewards:
+        """Return the rewards."""
+        return Rewards(self.client, self.at("Rewards"))
 
     @property
     def auction_domain(self) -> Domain:

@@ -82,6 +82,9 @@ class Parameters:
     challenge_bond_micro: int = MICRO_PER_CREDIT
     claim_time_s: int = _DAY_S
     answer_time_s: int = _DAY_S
+    reward_period_days: int = 30
+    reward_places: int = 10
+    reward_subsidy_micro: int = 100 * MICRO_PER_CREDIT
     rules: SettlementRules = field(
         default_factory=lambda: SettlementRules(
             tolerance_wh=EnergyWh(50),
@@ -182,6 +185,18 @@ def steps(plan: Plan, deployer: ChecksumAddress) -> list[Step]:
             ),
         ),
         _creation("Reputation", lambda at: (at["Authority"], at["Ledger"], plan.first_day, given.rules.quorum)),
+        _creation("GreenCertificate", lambda at: (at["EnergyToken"],)),
+        _creation(
+            "Rewards",
+            lambda at: (
+                at["Ledger"],
+                at["Reputation"],
+                plan.first_day,
+                given.reward_period_days,
+                given.reward_places,
+                given.reward_subsidy_micro,
+            ),
+        ),
         Step("roles", lambda at: (at["Authority"], _multicall(_role_calls(plan, at)))),
         *_wiring(plan.holders),
         Step("hand over", lambda at: (at["Authority"], _multicall(_hand_over(plan, deployer)))),

@@ -31,4 +31,5 @@ CONTRACT_ROLES: Final[tuple[tuple[str, Role], ...]] = (
     ("DoubleAuction", Role.MARKET),
     ("RelayStake", Role.MARKET),
     ("Settlement", Role.MARKET),
+    ("Rewards", Role.MARKET),
 )

@@ -83,6 +83,10 @@ MATRIX: Final[dict[str, dict[str, Role | str]]] = {
         "setAuthority": NOBODYS,
     },
     "Reputation": {"postDay": OPEN, "setAuthority": NOBODYS},
+    "GreenCertificate": dict.fromkeys(
+        ["approve", "setApprovalForAll", "transferFrom", "safeTransferFrom", "issue", "retire"], OPEN
+    ),
+    "Rewards": {"pay": OPEN},
 }
 
 DENIED: Final = {
@@ -117,7 +121,7 @@ def deployed(session_chain: Chain, session_platform: object) -> Deployed:
     callers: dict[Role | str, list[str]] = {role: [holder[role]] for role in Role if role < Role.MARKET}
     callers[Role.ISSUER] = [holder[Role.ISSUER]]
     callers[Role.ORACLE] = list(oracles)
-    callers[Role.MARKET] = [addresses[name] for name in ("DoubleAuction", "RelayStake", "Settlement")]
+    callers[Role.MARKET] = [addresses[name] for name in ("DoubleAuction", "RelayStake", "Settlement", "Rewards")]
     callers[Role.REGISTRY] = [addresses["ParticipantRegistry"]]
     callers[Role.SCORER] = [addresses["Reputation"]]
     callers["the deployer"] = [deployer]
@@ -274,7 +278,7 @@ def test_the_admin_acts_after_two_days_in_which_everybody_can_see_what_comes(dep
 def test_contracts_that_move_money_hold_no_role_of_people(deployed: Deployed) -> None:
     contracts, _ = deployed
     allowed = {"ParticipantRegistry": {Role.REGISTRY}, "Reputation": {Role.SCORER}}
-    allowed |= {name: {Role.MARKET} for name in ("DoubleAuction", "RelayStake", "Settlement")}
+    allowed |= {name: {Role.MARKET} for name in ("DoubleAuction", "RelayStake", "Settlement", "Rewards")}
     for name, contract in contracts.items():
         held = {role for role in Role if contracts["Authority"].call("hasRole", int(role), contract)[0]}
         assert held == allowed.get(name, set()), name

@@ -1,0 +1,57 @@
+"""Green certificates: 1 MWh of retired energy tokens each, with the slots that it comes from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from eth_typing import ChecksumAddress
+from eth_utils.address import to_checksum_address
+
+from p2ptrade.chain.client import LATEST, Block
+from p2ptrade.chain.contracts.base import ContractWrapper
+from p2ptrade.domain.units import EnergyWh, SlotNumber
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRecord:
+    """What the chain has of a certificate: who made it of which energy, and what it was used up for, if it was."""
+
+    number: int
+    holder: ChecksumAddress
+    energy_wh: Mapping[SlotNumber, EnergyWh]
+    transaction_hash: bytes
+    claim: str | None = None
+
+
+class GreenCertificate(ContractWrapper):
+    """Certificates and their retirement."""
+
+    NAME: ClassVar[str] = "GreenCertificate"
+
+    def certificate(self, number: int, *, first: Block, last: Block = LATEST) -> CertificateRecord | None:
+        """Return a certificate from the events; nothing if there is none of that number."""
+        where = {"certificate": number}
+        made = self.events("Issued", first=first, last=last, where=where)
+        if not made:
+            return None
+        retired = self.events("CertificateRetired", first=first, last=last, where=where)
+        values = made[0].values
+        return CertificateRecord(
+            number,
+            to_checksum_address(retired[0].values["holder"] if retired else self.read("ownerOf", number)),
+            {
+                SlotNumber(slot): EnergyWh(energy)
+                for slot, energy in zip(values["slots"], values["energiesWh"], strict=True)
+            },
+            made[0].log.transaction_hash,
+            str(retired[0].values["claim"]) if retired else None,
+        )
+
+    def issue_data(self, energy_wh: Mapping[SlotNumber, EnergyWh]) -> bytes:
+        """Return the call that makes a certificate of tokens, which the contract must be approved to retire."""
+        slots = sorted(energy_wh)
+        return self.call_data("issue", slots, [energy_wh[slot] for slot in slots])
+
+    def retire_data(self, number: int, claim: str) -> bytes:
+        """Return the call that uses a certificate up."""
+        return self.call_data("retire", number, claim)
