@@ -1,5 +1,4 @@
-"""The electricity network: its model, power flow, zones and limits, and the grid operator's decision on a
-slot.
+"""The electricity network: model, power flow, zones and limits, and the grid operator's decision on a slot.
 
 The whole of it in five calls, all pure but the two that load a file; energy is integer Wh per slot of 900 s,
 positive where it is fed into the grid; inside, power is float W.
@@ -23,22 +22,26 @@ from p2ptrade.domain.envelopes import Envelope, envelope_proofs, envelope_root
 from p2ptrade.domain.merkle import verify_proof
 
 if TYPE_CHECKING:
-    from p2ptrade.grid.decision import DEFAULT_RULES, Cut, GridDecision, Outcome, Rules, SlotSchedule, decide
+    from p2ptrade.grid.decision import Cut, GridDecision, decide
     from p2ptrade.grid.limits import Forecast, zone_limits
     from p2ptrade.grid.network import Connection, Network
     from p2ptrade.grid.network_file import load_network, topology_hash
     from p2ptrade.grid.profiles import Home, HomeProfiles, Week, load_homes
+    from p2ptrade.grid.rounds import Outcome
+    from p2ptrade.grid.schedule import DEFAULT_RULES, Rules, SlotSchedule
     from p2ptrade.grid.tariffs import load_tariff
     from p2ptrade.grid.verdict import Verdict, Violation, check_injections
     from p2ptrade.grid.zones import ZonePlan, propose_zones, zones_from_cuts
 
 # Loaded when first asked for: a gateway that wants profiles needs no power-flow engine in its memory.
 _NAMES_IN: Final = {
-    "decision": "DEFAULT_RULES Cut GridDecision Outcome Rules SlotSchedule decide",
+    "decision": "Cut GridDecision decide",
     "limits": "Forecast zone_limits",
     "network": "Connection Network",
     "network_file": "load_network topology_hash",
     "profiles": "Home HomeProfiles Week load_homes",
+    "rounds": "Outcome",
+    "schedule": "DEFAULT_RULES Rules SlotSchedule",
     "tariffs": "load_tariff",
     "verdict": "Verdict Violation check_injections",
     "zones": "ZonePlan propose_zones zones_from_cuts",

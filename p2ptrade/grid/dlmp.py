@@ -1,5 +1,4 @@
-"""Distribution locational marginal prices: what one more kWh costs at each node, and of what that price is
-made.
+"""Distribution locational marginal prices: what one more kWh costs at each node, and why.
 
 The optimal flow of a radial network under the branch-flow model: LinDistFlow (lossless, linear) or its
 second-order cone relaxation with losses (Farivar and Low, "Branch flow model: relaxations and

@@ -1,5 +1,4 @@
-"""Losses of a slot shared over the connections: a choice of four rules, the parts sum to the total in whole
-Wh.
+"""Losses of a slot shared over the connections, by a choice of four rules; the parts sum to the total in Wh.
 
 Parts follow what connections draw and feed in, not what they traded, so that neither splitting nor faking
 trades changes them. Pro rata: by energy either way. Socialised: by energy drawn. Marginal, reconciled: by p

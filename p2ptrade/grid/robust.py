@@ -1,0 +1,73 @@
+"""Cuts that hold under forecast errors: margins grow until few enough sampled slots break a limit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from p2ptrade.domain.units import PPM
+from p2ptrade.grid.curtail import W_PER_WH, CutRequest, CutResult, curtail, injections_after
+from p2ptrade.grid.fixed_point import fixed_point
+from p2ptrade.grid.network import Network
+from p2ptrade.grid.powerflow import Floats
+from p2ptrade.grid.schedule import Rules
+from p2ptrade.grid.verdict import Margins, limited_terminals, limits, unsafe_scenarios
+
+MARGIN_ROUNDS: Final = 8
+MARGIN_GROWTH: Final = 1.1
+
+
+def robust_cuts(
+    network: Network, request: CutRequest, noise_wh: Floats, rules: Rules
+) -> tuple[CutResult, tuple[int, int]]:
+    """Return cuts after which the cases are safe and few enough sampled slots are not; margins grow until
+    they are.
+
+    In the samples a connection that is cut keeps to its envelope, so its error is one-sided. Where the
+    margins cannot grow enough the result is not safe.
+    """
+    margins = Margins()
+    before = _unsafe_ppm(network, request.injection_wh + noise_wh)
+    result = curtail(network, request, objective=rules.objective)
+    if result.safe and not result.cut_wh.any() and before <= rules.violation_ppm:
+        return result, (before, before)
+    for _ in range(MARGIN_ROUNDS):
+        sampled = _sampled_within(request, result, noise_wh)
+        after = _unsafe_ppm(network, sampled)
+        if after <= rules.violation_ppm or not result.safe:
+            return result, (before, after)
+        margins = _wider(network, sampled, margins, rules)
+        result = curtail(network, request, objective=rules.objective, margins=margins)
+    after = _unsafe_ppm(network, _sampled_within(request, result, noise_wh))
+    return replace(result, safe=result.safe and after <= rules.violation_ppm), (before, after)
+
+
+def _sampled_within(request: CutRequest, result: CutResult, noise_wh: Floats) -> Floats:
+    """Return the sampled injections after the cuts, of which those who are cut keep to what is left to them."""
+    left = injections_after(request, result.cut_wh)[0]
+    cut = result.cut_wh > 0
+    highest = np.where(cut & (left > 0), left, np.inf)
+    lowest = np.where(cut & (left < 0), left, -np.inf)
+    sampled: Floats = np.clip(left + noise_wh, lowest, highest)
+    return sampled
+
+
+def _unsafe_ppm(network: Network, injections_wh: Floats) -> int:
+    unsafe = unsafe_scenarios(network, fixed_point(network).solve(injections_wh * W_PER_WH))
+    return int(unsafe.sum()) * PPM // len(injections_wh)
+
+
+def _wider(network: Network, injections_wh: Floats, margins: Margins, rules: Rules) -> Margins:
+    """Return margins grown by what the sample exceeds the limits by, at the quantile that may be exceeded."""
+    low, high, loading = limits(network)
+    flow = fixed_point(network).solve(injections_wh * W_PER_WH)
+    voltage = flow.voltage_pu[:, limited_terminals(network)]
+    voltage_excess = np.sort(np.maximum(voltage - high, low - voltage).max(axis=1))
+    loading_excess = np.sort((flow.loading - loading).max(axis=1))
+    at = len(voltage_excess) - 1 - len(voltage_excess) * rules.violation_ppm // PPM
+    return Margins(
+        voltage_pu=margins.voltage_pu + max(0.0, MARGIN_GROWTH * float(voltage_excess[at])),
+        loading=margins.loading + max(0.0, MARGIN_GROWTH * float(loading_excess[at])),
+    )
