@@ -86,6 +86,7 @@ library BookPasses {
     /// 1, status byte 2, zone byte 3, cash bits 160-223, owner below (`AccountWord`).
     uint256 private constant HALF_ORDER = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
     uint256 private constant U32 = 0xffffffff;
+    uint256 private constant OUT = 0x80; // mark of an order that takes part but cannot trade at the price
     uint256 private constant S_MASK = 0x7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff;
     uint256 private constant STEPS_ROW = 0x700000000; // number of steps, at its place in a row
     uint256 private constant ONE_STEP_ROW = 0x100000000;
@@ -150,21 +151,26 @@ library BookPasses {
                 }
                 mstore(OWN_SEALS, add(mload(OWN_SEALS), 1))
             }
-            // Count the step at `from` in at its zone's price. A bid below the charge can trade at no price.
-            function tally(zone, isOffer, charge, from) {
+            // Count the step at `from` in at its zone's price; whether it is worse than the price, so that it cannot trade. A bid
+            // below the charge can trade at no price.
+            function tally(zone, isOffer, charge, from) -> out {
                 let at := mload(zone)
                 let price := sub(shl(1, mload(add(from, 0xe0))), charge)
                 if sgt(price, at) {
                     if lt(price, mload(add(zone, UP))) { mstore(add(zone, UP), price) }
-                    if isOffer { leave }
+                    if isOffer {
+                        out := OUT
+                        leave
+                    }
                     zone := add(zone, BID_ABOVE)
                     mstore(zone, add(mload(zone), mload(from)))
                     leave
                 }
                 if slt(price, at) {
+                    if iszero(isOffer) { out := OUT }
                     if slt(price, 0) { leave }
                     if sgt(price, mload(add(zone, DOWN))) { mstore(add(zone, DOWN), price) }
-                    if iszero(isOffer) { leave }
+                    if out { leave }
                     zone := add(zone, OFFER_BELOW)
                     mstore(zone, add(mload(zone), mload(from)))
                     leave
@@ -172,7 +178,8 @@ library BookPasses {
                 zone := add(zone, add(BID_AT, shl(6, isOffer)))
                 mstore(zone, add(mload(zone), mload(from)))
             }
-            // Authenticate an opened order and tally it, or return why it is void, in the order that IDoubleAuction states.
+            // Authenticate an opened order and tally it, or return why it is void, in the order that IDoubleAuction states. An
+            // order whose first step, the best one, is worse than the price is marked too: it trades nothing.
             function judgeOne(row, word) -> reason {
                 let body := shr(48, row)
                 let isOffer := and(shr(35, row), 1)
@@ -239,11 +246,11 @@ library BookPasses {
                 }
                 let zone := mload(add(mload(ZONES), shl(5, byte(3, word))))
                 let charge := mul(iszero(isOffer), mload(CHARGE_HALF))
-                tally(zone, isOffer, charge, ENERGIES)
+                reason := tally(zone, isOffer, charge, ENERGIES)
                 if gt(length, 0x20) {
                     length := add(ENERGIES, length)
                     for { let from := add(ENERGIES, 0x20) } lt(from, length) { from := add(from, 0x20) } {
-                        tally(zone, isOffer, charge, from)
+                        pop(tally(zone, isOffer, charge, from))
                     }
                 }
             }
@@ -255,10 +262,11 @@ library BookPasses {
                 if and(row, OTHER_ROW) { break }
                 let reason := judgeOne(row, mload(add(rows, gap)))
                 if reason {
+                    mstore(rows, or(row, shl(40, reason)))
+                    if eq(reason, OUT) { continue }
                     let void := mload(VOIDS_END)
                     mstore(void, or(shl(224, row), shl(216, reason)))
                     mstore(VOIDS_END, add(void, 5))
-                    mstore(rows, or(row, shl(40, reason)))
                 }
             }
             // back from a position to an index
@@ -308,14 +316,13 @@ library BookPasses {
                 let zone := mload(add(mload(ZONES), shl(5, byte(3, word))))
                 let isOffer := and(shr(35, row), 1)
                 let charge := mul(iszero(isOffer), mload(CHARGE_HALF))
-                // The first step is the best: steps better than the price trade wholly, those at it their share.
+                // The first step is not worse than the price: if it is better it trades wholly, at the price its share.
                 let energy := calldataload(shr(48, row))
                 let price := sub(shl(1, and(shr(192, energy), U32)), charge)
                 energy := shr(224, energy)
                 switch eq(price, mload(zone))
                 case 1 { energy := shareOf(zone, isOffer, energy) }
                 default {
-                    if eq(sgt(price, mload(zone)), isOffer) { leave }
                     if xor(and(row, STEPS_ROW), ONE_STEP_ROW) { energy := filledOf(zone, isOffer, charge, row) }
                 }
                 if iszero(energy) { leave }

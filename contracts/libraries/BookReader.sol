@@ -6,8 +6,8 @@ import {IDoubleAuction} from "../interfaces/IDoubleAuction.sol";
 /// @title Packed records of a book
 /// @notice Finds the records of a page, checks that they are whole and rise by account, and hands out a row for each. The layout
 /// is in `IDoubleAuction`.
-/// @dev A row is one word: account (bits 0-31), kind (32-39), reason why the order is void, 0 if it is not (40-47), position of
-/// the body in the calldata (from 48).
+/// @dev A row is one word: account (bits 0-31), kind (32-39), reason why the order is void or mark that it cannot trade, 0 if
+/// it can (40-47), position of the body in the calldata (from 48).
 library BookReader {
     uint256 internal constant STEPS_MASK = 0x07;
     uint256 internal constant SIDE_BIT = 0x08;
@@ -58,11 +58,10 @@ library BookReader {
                 let gap := add(sub(accounts, shr(3, rows)), 0x1c)
                 for {} lt(position, end) {} {
                     let head := shr(216, calldataload(position))
-                    if gt(head, 0x1fffffffff) { break }
                     let account := and(head, ACCOUNT_MASK)
-                    if iszero(gt(account, previous)) { break }
                     let next := add(position, byte(shr(32, head), OPENED_BYTES))
-                    if gt(next, end) { break }
+                    // another kind, an account that does not rise, or more than there is
+                    if or(or(gt(head, 0x1fffffffff), gt(next, end)), iszero(gt(account, previous))) { break }
                     // an own record has two bytes more before its body
                     mstore(free, or(head, shl(48, add(add(position, HEAD_BYTES), and(shr(35, head), 2)))))
                     mstore(add(gap, shr(3, free)), shl(224, account))
