@@ -77,6 +77,8 @@ class Day:
         self.relay.step()
 
     def cleared(self):  # type: ignore[no-untyped-def]
+        if self.relay.outbox.find(f"clear/{self.slot}") is not None:
+            self.world.outbox("relay").wait(f"clear/{self.slot}")
         return self.world.market.auction.cleared(self.slot, first=0)
 
 
@@ -162,3 +164,25 @@ def test_an_order_that_nobody_opens_is_left_out_once_owners_had_their_time(day: 
     assert early is None
     assert positions(day) == {buyer: 500, seller: -500}
     assert unpack_voids(day.cleared().voids) == [(silent, VoidReason.UNOPENED)]
+
+
+def test_a_false_claim_against_the_relay_is_answered_and_costs_its_bond(day: Day) -> None:
+    buyer = day.world.homes[0]
+    market = day.world.market
+    day.world.warp_to(start_of(day.slot) - 3000)
+    (answer,) = day.trader.seal(day.slot, {buyer.account: bid(1_000, 300_000)})
+    day.at(1800 + COMMIT_LEAD_S)
+    day.world.warp_to(start_of(day.slot) - 1800)
+    order, outbox = answer.order, day.world.outbox_of(buyer.key)
+    claim = (market.auction.address, day.slot, order.account, order.digest, order.received_at_s, order.receipt)
+    cash, stake = market.ledger.cash(buyer.account), market.relay_stake.relay().stake_micro
+
+    outbox.submit("claim", market.relay_stake.address, market.relay_stake.call_data("challenge", *claim))
+    outbox.wait("claim")
+    day.relay.step()
+    day.world.outbox("relay").wait(f"answer/{day.slot}/{order.account}")
+
+    answered = market.relay_stake.events("ChallengeAnswered", first=0)
+    assert [each.values["digest"] for each in answered] == [order.digest]
+    assert market.ledger.cash(buyer.account) == cash - market.relay_stake.read("challengeBondMicro")
+    assert market.relay_stake.relay().stake_micro == stake
