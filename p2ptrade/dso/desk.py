@@ -167,7 +167,8 @@ def _cut(cut: Cut, total_wh: int) -> RefusalReason:
 
 
 def _transformers(model: GridModel) -> set[str]:
-    return {branch.id for branch in model.network.branches if branch.kind.value == "transformer"}
+    names = [branch.id for branch in model.network.branches if branch.kind.value == "transformer"]
+    return {*names, *(f"transformer {name}" for name in names)}
 
 
 def _ppm(value: float) -> int | None:

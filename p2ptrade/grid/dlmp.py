@@ -10,36 +10,18 @@ reports it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 import numpy as np
 
+from p2ptrade.grid.branch_flow import FlowModel, FlowVariables, Offer, PriceRows, add_network, add_variables
 from p2ptrade.grid.conic import ConicProgram, ConicSolution
 from p2ptrade.grid.network import Network
 from p2ptrade.grid.powerflow import Floats
 
-POLYGON_SIDES: Final = 32
 WATT_PER_KILOWATT: Final = 1000
-
-
-class FlowModel(StrEnum):
-    """How the optimal flow is modelled."""
-
-    LINDISTFLOW = "lindistflow"
-    SOCP = "socp"
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """Active power that a node can feed in: up to `power_w` at `price` per kWh."""
-
-    node: int
-    power_w: float
-    price: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,28 +49,6 @@ class OptimalFlow:
     gap: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Variables:
-    """Numbers of the variables: by branch (indexed by its far node), node and offer."""
-
-    active: dict[int, int]
-    reactive: dict[int, int]
-    square_current: dict[int, int]
-    square_voltage: dict[int, int]
-    generation: list[int]
-    bought: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Numbers of the rows whose duals make prices."""
-
-    balance: dict[int, int]
-    line: list[tuple[int, int, float, float]]
-    lowest: dict[int, int]
-    highest: dict[int, int]
-
-
 def optimal_flow(
     network: Network,
     demand_w: Floats,
@@ -105,155 +65,20 @@ def optimal_flow(
     """
     base_w = max(1.0, float(np.abs(demand_w).sum()))
     program = ConicProgram()
-    variables = _add_variables(program, network, offers, import_price, model)
-    rows = _add_network(program, network, variables, offers, demand_w / base_w, demand_var / base_w, base_w, model)
+    variables = add_variables(program, network, offers, import_price, model)
+    rows = add_network(program, network, variables, offers, demand_w / base_w, demand_var / base_w, base_w, model)
     for offer, number in zip(offers, variables.generation, strict=True):
         program.at_most({number: -1.0}, 0.0)
         program.at_most({number: 1.0}, offer.power_w / base_w)
     return _result(network, program, program.solve(), variables, rows, import_price, base_w)
 
 
-def _add_variables(
-    program: ConicProgram, network: Network, offers: Sequence[Offer], import_price: float, model: FlowModel
-) -> _Variables:
-    far_nodes = network.order_from_source[1:]
-    losses = model is FlowModel.SOCP
-    return _Variables(
-        active={node: program.variable() for node in far_nodes},
-        reactive={node: program.variable() for node in far_nodes},
-        square_current={node: program.variable() for node in far_nodes} if losses else {},
-        square_voltage={node: program.variable() for node in range(len(network.nodes))},
-        generation=[program.variable(offer.price) for offer in offers],
-        bought=program.variable(import_price),
-    )
-
-
-def _add_network(
-    program: ConicProgram,
-    network: Network,
-    variables: _Variables,
-    offers: Sequence[Offer],
-    active: Floats,
-    reactive: Floats,
-    base_w: float,
-    model: FlowModel,
-) -> _Rows:
-    """Add balances, voltage drops, cones and limits; return the rows that make prices."""
-    base_ohm = network.nominal_voltage_v**2 / base_w
-    program.equal({variables.square_voltage[network.source_node]: 1.0}, network.source_voltage_pu**2)
-    children: dict[int, list[int]] = {node: [] for node in range(len(network.nodes))}
-    for node in network.order_from_source[1:]:
-        children[network.parent_node[node]].append(node)
-    balance = {}
-    for node in network.order_from_source:
-        balance[node] = _add_balance(program, network, variables, offers, children[node], node, active, base_ohm)
-        if node != network.source_node:
-            _add_reactive(program, network, variables, children[node], node, reactive, base_ohm)
-            _add_drop(program, network, variables, node, base_ohm)
-            if model is FlowModel.SOCP:
-                _add_cone(program, network, variables, node)
-    line = [
-        row for node in network.order_from_source[1:] for row in _add_rating(program, network, variables, node, base_w)
-    ]
-    limited = network.order_from_source[1:]
-    lowest = {
-        node: program.at_most({variables.square_voltage[node]: -1.0}, -(network.voltage_min_pu**2)) for node in limited
-    }
-    highest = {
-        node: program.at_most({variables.square_voltage[node]: 1.0}, network.voltage_max_pu**2) for node in limited
-    }
-    return _Rows(balance, line, lowest, highest)
-
-
-def _impedance(network: Network, node: int, base_ohm: float) -> tuple[float, float]:
-    branch = network.branches[network.parent_branch[node]]
-    return branch.r1_ohm / base_ohm, branch.x1_ohm / base_ohm
-
-
-def _add_balance(
-    program: ConicProgram,
-    network: Network,
-    variables: _Variables,
-    offers: Sequence[Offer],
-    children: Sequence[int],
-    node: int,
-    active: Floats,
-    base_ohm: float,
-) -> int:
-    row = {variables.active[child]: -1.0 for child in children}
-    if node == network.source_node:
-        row[variables.bought] = 1.0
-    else:
-        row[variables.active[node]] = 1.0
-        if variables.square_current:
-            row[variables.square_current[node]] = -_impedance(network, node, base_ohm)[0]
-    for offer, number in zip(offers, variables.generation, strict=True):
-        if offer.node == node:
-            row[number] = 1.0
-    return program.equal(row, float(active[node]))
-
-
-def _add_reactive(
-    program: ConicProgram,
-    network: Network,
-    variables: _Variables,
-    children: Sequence[int],
-    node: int,
-    reactive: Floats,
-    base_ohm: float,
-) -> None:
-    row = {variables.reactive[child]: -1.0 for child in children}
-    row[variables.reactive[node]] = 1.0
-    if variables.square_current:
-        row[variables.square_current[node]] = -_impedance(network, node, base_ohm)[1]
-    program.equal(row, float(reactive[node]))
-
-
-def _add_drop(program: ConicProgram, network: Network, variables: _Variables, node: int, base_ohm: float) -> None:
-    r, x = _impedance(network, node, base_ohm)
-    row = {
-        variables.square_voltage[node]: 1.0,
-        variables.square_voltage[network.parent_node[node]]: -1.0,
-        variables.active[node]: 2 * r,
-        variables.reactive[node]: 2 * x,
-    }
-    if variables.square_current:
-        row[variables.square_current[node]] = -(r**2 + x**2)
-    program.equal(row, 0.0)
-
-
-def _add_cone(program: ConicProgram, network: Network, variables: _Variables, node: int) -> None:
-    above, current = variables.square_voltage[network.parent_node[node]], variables.square_current[node]
-    program.cone(
-        [
-            ({above: 1.0, current: 1.0}, 0.0),
-            ({variables.active[node]: 2.0}, 0.0),
-            ({variables.reactive[node]: 2.0}, 0.0),
-            ({above: 1.0, current: -1.0}, 0.0),
-        ]
-    )
-
-
-def _add_rating(
-    program: ConicProgram, network: Network, variables: _Variables, node: int, base_w: float
-) -> list[tuple[int, int, float, float]]:
-    """Add a polygon inside the circle of the rated power; return (row, node, cosine, sine) of each side."""
-    rating = math.sqrt(3) * network.nominal_voltage_v * network.branches[network.parent_branch[node]].rating_a / base_w
-    rows = []
-    for side in range(POLYGON_SIDES):
-        angle = 2 * math.pi * side / POLYGON_SIDES
-        cosine, sine = math.cos(angle), math.sin(angle)
-        row = {variables.active[node]: cosine, variables.reactive[node]: sine}
-        rows.append((program.at_most(row, rating), node, cosine, sine))
-    return rows
-
-
 def _result(
     network: Network,
     program: ConicProgram,
     solution: ConicSolution,
-    variables: _Variables,
-    rows: _Rows,
+    variables: FlowVariables,
+    rows: PriceRows,
     import_price: float,
     base_w: float,
 ) -> OptimalFlow:
@@ -283,7 +108,7 @@ def _result(
 
 
 def _changes_per_demand(
-    network: Network, program: ConicProgram, solution: ConicSolution, variables: _Variables, rows: _Rows
+    network: Network, program: ConicProgram, solution: ConicSolution, variables: FlowVariables, rows: PriceRows
 ) -> dict[int, Floats]:
     """Return the change of every state per unit of demand at each node, the source making up for it.
 
@@ -306,7 +131,9 @@ def _changes_per_demand(
     return {number: solved[column[number]] for number in states}
 
 
-def _current_equation(network: Network, solution: ConicSolution, variables: _Variables, node: int) -> dict[int, float]:
+def _current_equation(
+    network: Network, solution: ConicSolution, variables: FlowVariables, node: int
+) -> dict[int, float]:
     above = variables.square_voltage[network.parent_node[node]]
     current, active, reactive = variables.square_current[node], variables.active[node], variables.reactive[node]
     value = solution.value
@@ -319,7 +146,7 @@ def _current_equation(network: Network, solution: ConicSolution, variables: _Var
 
 
 def _congestion(
-    network: Network, solution: ConicSolution, variables: _Variables, rows: _Rows, change: dict[int, Floats]
+    network: Network, solution: ConicSolution, variables: FlowVariables, rows: PriceRows, change: dict[int, Floats]
 ) -> tuple[Floats, Floats]:
     """Return the congestion part of every node's price, and the dual of every branch's rating."""
     part, dual = np.zeros(len(network.nodes)), np.zeros(len(network.branches))
@@ -331,7 +158,7 @@ def _congestion(
 
 
 def _voltage(
-    solution: ConicSolution, variables: _Variables, rows: _Rows, change: dict[int, Floats], nodes: int
+    solution: ConicSolution, variables: FlowVariables, rows: PriceRows, change: dict[int, Floats], nodes: int
 ) -> tuple[Floats, Floats]:
     """Return the voltage part of every node's price, and the dual of every node's voltage limit."""
     part, dual = np.zeros(nodes), np.zeros(nodes)
@@ -343,7 +170,7 @@ def _voltage(
     return part, dual
 
 
-def _gap(network: Network, solution: ConicSolution, variables: _Variables) -> float:
+def _gap(network: Network, solution: ConicSolution, variables: FlowVariables) -> float:
     value = solution.value
     gaps = [
         value[current] * value[variables.square_voltage[network.parent_node[node]]]
