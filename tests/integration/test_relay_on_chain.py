@@ -74,6 +74,8 @@ class Day:
         """Let the relay work at so many seconds before delivery."""
         self.world.warp_to(start_of(self.slot) - lead_s)
         self.relay.step()
+        if self.relay.outbox.find(f"commit/{self.slot}") is not None:
+            self.world.outbox("relay").wait(f"commit/{self.slot}")
         self.relay.step()
 
     def cleared(self):  # type: ignore[no-untyped-def]
