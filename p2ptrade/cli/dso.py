@@ -1,7 +1,5 @@
 """`p2ptrade dso`: run the grid operator's daemon, or check that it could run."""
 
-import json
-import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Annotated
@@ -9,8 +7,8 @@ from typing import Annotated
 import typer
 
 from p2ptrade.chain.contracts.authority import Role
-from p2ptrade.chain.deployed import Deployment, Market
 from p2ptrade.chain.outbox import Outbox
+from p2ptrade.cli.checks import Finding, connect_market, finish
 from p2ptrade.cli.options import ConfigOption, JsonOption
 from p2ptrade.config import DsoSettings, Settings, checkpoint, load_settings, open_key
 from p2ptrade.dso.app import make_dso_app
@@ -42,11 +40,11 @@ def run_dso(
     set_up_logs("dso", level=settings.log_level)
     own = settings.dso
     listener = bind(own.host, own.port if port is None else port)
-    market = _market(settings)
+    market = connect_market(settings)
     key = open_key(settings, own.key, "dso") if own.key.is_set else None
     database = Database.open(own.state / "dso.sqlite")
     model, forecaster = grid_model(own), YesterdayForecast(load_homes(own.network).week(own.week))
-    salt = None if own.meter_salt is None else bytes.fromhex(own.meter_salt.get_secret_value())
+    salt = None if own.meter_salt is None else own.meter_salt.get_secret_value().encode()
     view = MarketView(market, tuple(each.id for each in model.network.connections), salt)
     windows = market.auction.windows()
     with ExitStack() as stack:
@@ -81,15 +79,7 @@ def run_dso(
 @dso_app.command("check")
 def check_dso(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Say whether a grid operator's daemon with these settings could work; exit code 1 if not."""
-    settings = load_settings(config)
-    findings = _findings(settings)
-    if as_json:
-        checks = [{"what": what, "ok": wrong is None, "wrong": wrong} for what, wrong in findings]
-        sys.stdout.write(json.dumps({"ok": all(each["ok"] for each in checks), "checks": checks}) + "\n")
-    else:
-        for what, wrong in findings:
-            sys.stdout.write(f"ok    {what}\n" if wrong is None else f"WRONG {what}: {wrong}\n")
-    raise typer.Exit(0 if all(wrong is None for _, wrong in findings) else 1)
+    finish(_findings(load_settings(config)), as_json=as_json)
 
 
 def grid_model(settings: DsoSettings) -> GridModel:
@@ -100,32 +90,31 @@ def grid_model(settings: DsoSettings) -> GridModel:
     return GridModel(network, propose_zones(network), tariff.charges, rules)
 
 
-def _findings(settings: Settings) -> list[tuple[str, str | None]]:
+def _findings(settings: Settings) -> list[Finding]:
     """Return what the daemon needs, each with what is wrong about it, in the order in which it needs it."""
     own = settings.dso
-    findings: list[tuple[str, str | None]] = []
+    findings: list[Finding] = []
     try:
         model = grid_model(own)
-        findings.append((f"network {model.network.name} with {model.plan.zones} zones", None))
+        findings.append(Finding(f"network {model.network.name} with {model.plan.zones} zones"))
         load_homes(own.network).week(own.week)
-        findings.append((f"forecast from the week {own.week}", None))
-        market = _market(settings)
-        findings.append((f"chain {market.client.chain_id} with the auction at {market.auction.address}", None))
+        findings.append(Finding(f"forecast from the week {own.week}"))
+        market = connect_market(settings)
+        findings.append(Finding(f"chain {market.client.chain_id} with the auction at {market.auction.address}"))
         Database.open(own.state / "dso.sqlite").close()
-        findings.append((f"state in {own.state}", None))
+        findings.append(Finding(f"state in {own.state}"))
         if not own.key.is_set:
-            findings.append(("no key: it would run dry and sign nothing", None))
+            findings.append(Finding("no key: it would run dry and sign nothing"))
             return findings
         key = open_key(settings, own.key, "dso")
         signs = market.auction.dso() == key.address
-        findings.append((f"key {key.address} signs verdicts", None if signs else "the auction names another key"))
+        findings.append(
+            Finding(f"key {key.address} signs verdicts", None if signs else "the auction names another key")
+        )
         publishes = market.authority.has_role(Role.DSO, key.address)
-        findings.append((f"key {key.address} publishes limits", None if publishes else "it does not have the role DSO"))
+        findings.append(
+            Finding(f"key {key.address} publishes limits", None if publishes else "it does not have the role DSO")
+        )
     except P2PTradeError as error:
-        findings.append(("the rest", str(error)))
+        findings.append(Finding("the rest", str(error)))
     return findings
-
-
-def _market(settings: Settings) -> Market:
-    deployment = Deployment.read(settings.chain.deployment)
-    return Market.connect(settings.chain.url, deployment, timeout_s=settings.chain.timeout_s)

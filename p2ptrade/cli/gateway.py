@@ -4,13 +4,14 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from p2ptrade.chain.deployed import Deployment, Market
+from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.keys import SigningKey
+from p2ptrade.cli.checks import Finding, connect_market, finish
 from p2ptrade.cli.options import ConfigOption, JsonOption
 from p2ptrade.config import GatewaySettings, Settings, checkpoint, load_settings, open_key
 from p2ptrade.domain.meter_point import meter_point_hash
@@ -49,7 +50,7 @@ def run_gateway(
     set_up_logs("gateway")
     own = settings.gateway
     listener = bind(own.host, own.port if port is None else port)
-    market = _market(settings)
+    market = connect_market(settings)
     key = open_key(settings, own.key, "gateway")
     profiles = load_homes(own.network)
     served = _served(own, profiles, market, key)
@@ -112,32 +113,17 @@ def list_gaps(
         sys.stdout.write("every slot has its measured reading, and no oracle refused one\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that a gateway needs: what it is, and what is wrong with it, if anything."""
-
-    what: str
-    wrong: str | None = None
-
-
 @gateway_app.command("check")
 def check_gateway(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Say whether a gateway with these settings could work; exit code 1 if not."""
-    findings = list(_findings(load_settings(config)))
-    if as_json:
-        document = [{"what": each.what, "ok": each.wrong is None, "wrong": each.wrong} for each in findings]
-        sys.stdout.write(json.dumps({"ok": all(each["ok"] for each in document), "checks": document}) + "\n")
-    else:
-        for each in findings:
-            sys.stdout.write(f"ok    {each.what}\n" if each.wrong is None else f"WRONG {each.what}: {each.wrong}\n")
-    raise typer.Exit(0 if all(each.wrong is None for each in findings) else 1)
+    finish(_findings(load_settings(config)), as_json=as_json)
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
     """Give what a gateway needs in the order in which it needs it; what cannot be asked is left out."""
     own = settings.gateway
     try:
-        market = _market(settings)
+        market = connect_market(settings)
     except P2PTradeError as error:
         yield Finding("chain and deployment", str(error))
         return
@@ -185,8 +171,3 @@ def _served(own: GatewaySettings, profiles: HomeProfiles, market: Market, key: S
         for index, (account, point) in enumerate(zip(accounts, points, strict=True))
         if account and gateways.get(AccountId(account)) == key.address
     ]
-
-
-def _market(settings: Settings) -> Market:
-    deployment = Deployment.read(settings.chain.deployment)
-    return Market.connect(settings.chain.url, deployment, timeout_s=settings.chain.timeout_s)

@@ -1,17 +1,15 @@
 """`p2ptrade oracle`: run an oracle of the quorum, or check that it could run."""
 
-import json
-import sys
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from p2ptrade.chain.contracts.authority import Role
-from p2ptrade.chain.deployed import Deployment, Market
+from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.keys import SigningKey
 from p2ptrade.chain.outbox import Outbox
+from p2ptrade.cli.checks import Finding, connect_market, finish
 from p2ptrade.cli.options import ConfigOption, JsonOption
 from p2ptrade.config import OracleSettings, Settings, checkpoint, load_settings, open_key
 from p2ptrade.domain.slot import slot_at
@@ -50,7 +48,7 @@ def run_oracle(
     own = settings.oracle
     place = _place(own)
     listener = bind(own.host, own.port if port is None else port)
-    market = _market(settings)
+    market = connect_market(settings)
     key = open_key(settings, own.key, "oracle") if own.key.is_set else None
     database = Database.open(own.state / "oracle.sqlite")
     with ExitStack() as stack:
@@ -101,33 +99,16 @@ def run_oracle(
         run_service(app, listener=listener, health=health, step=oracle.step, interval_s=own.interval_s)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that an oracle needs: what it is, and what is wrong with it, if anything."""
-
-    what: str
-    wrong: str | None = None
-
-
 @oracle_app.command("check")
 def check_oracle(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Say whether an oracle with these settings could work; exit code 1 if not."""
-    settings = load_settings(config)
-    findings = _findings(settings)
-    if as_json:
-        document = [{"what": each.what, "ok": each.wrong is None, "wrong": each.wrong} for each in findings]
-        sys.stdout.write(json.dumps({"ok": all(each["ok"] for each in document), "checks": document}) + "\n")
-    else:
-        for each in findings:
-            mark, why = ("ok   ", "") if each.wrong is None else ("WRONG", f": {each.wrong}")
-            sys.stdout.write(f"{mark} {each.what}{why}\n")
-    raise typer.Exit(0 if all(each.wrong is None for each in findings) else 1)
+    finish(_findings(load_settings(config)), as_json=as_json)
 
 
 def _findings(settings: Settings) -> list[Finding]:
     """Return what an oracle needs in the order in which it needs it; what cannot be asked is left out."""
     try:
-        market = _market(settings)
+        market = connect_market(settings)
     except P2PTradeError as error:
         return [Finding("chain and deployment", str(error))]
     findings = [Finding(f"chain {market.client.chain_id} with the settlement at {market.settlement.address}")]
@@ -197,8 +178,3 @@ def _info(market: Market, key: SigningKey | None) -> OracleInfo:
         oracle=None if key is None else key.address,
         quorum=market.settlement.rules(slot_at(market.client.now_s())).quorum,
     )
-
-
-def _market(settings: Settings) -> Market:
-    deployment = Deployment.read(settings.chain.deployment)
-    return Market.connect(settings.chain.url, deployment, timeout_s=settings.chain.timeout_s)

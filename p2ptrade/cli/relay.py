@@ -1,14 +1,12 @@
 """`p2ptrade relay`: run the market operator's relay, or check that it could run."""
 
-import json
-import sys
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from p2ptrade.chain.deployed import Deployment, Market
+from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.outbox import Outbox
+from p2ptrade.cli.checks import Finding, connect_market, finish
 from p2ptrade.cli.options import ConfigOption, JsonOption
 from p2ptrade.config import Settings, checkpoint, load_settings, open_key
 from p2ptrade.errors import P2PTradeError, PeerUnreachableError, RefusedError
@@ -38,7 +36,7 @@ def run_relay(
     set_up_logs("relay", level=settings.log_level)
     own = settings.relay
     listener = bind(own.host, own.port if port is None else port)
-    market = _market(settings)
+    market = connect_market(settings)
     key = open_key(settings, own.key, "relay")
     database = Database.open(own.state / "relay.sqlite")
     with (
@@ -82,31 +80,16 @@ def run_relay(
         run_service(app, listener=listener, health=health, step=relay.step, interval_s=own.interval_s)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that a relay needs: what it is, and what is wrong with it, if anything."""
-
-    what: str
-    wrong: str | None = None
-
-
 @relay_app.command("check")
 def check_relay(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Say whether a relay with these settings could work; exit code 1 if not."""
-    settings = load_settings(config)
-    findings = _findings(settings)
-    if as_json:
-        document = [{"what": each.what, "ok": each.wrong is None, "wrong": each.wrong} for each in findings]
-        sys.stdout.write(json.dumps({"ok": all(each["ok"] for each in document), "checks": document}) + "\n")
-    else:
-        sys.stdout.write("".join(f"{'ok   ' if f.wrong is None else 'WRONG'} {f.what}{_why(f)}\n" for f in findings))
-    raise typer.Exit(0 if all(each.wrong is None for each in findings) else 1)
+    finish(_findings(load_settings(config)), as_json=as_json)
 
 
 def _findings(settings: Settings) -> list[Finding]:
     """Return what a relay needs in the order in which it needs it; what cannot be asked is left out."""
     try:
-        market = _market(settings)
+        market = connect_market(settings)
     except P2PTradeError as error:
         return [Finding("chain and deployment", str(error))]
     findings = [Finding(f"chain {market.client.chain_id} with the auction at {market.auction.address}")]
@@ -136,11 +119,6 @@ def _operator_finding(settings: Settings, market: Market) -> Finding:
     if (info.chain_id, info.auction) != (market.client.chain_id, market.auction.address):
         return Finding(what, "it works for another market")
     return Finding(what)
-
-
-def _market(settings: Settings) -> Market:
-    deployment = Deployment.read(settings.chain.deployment)
-    return Market.connect(settings.chain.url, deployment, timeout_s=settings.chain.timeout_s)
 
 
 def _why(finding: Finding) -> str:

@@ -9,8 +9,9 @@ import typer
 
 from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.keys import SigningKey
+from p2ptrade.cli.checks import connect_market
 from p2ptrade.cli.options import ConfigOption
-from p2ptrade.cli.wallet_session import connect_market, direct_channel, order_table
+from p2ptrade.cli.wallet_session import direct_channel, order_table
 from p2ptrade.config import Settings, WalletSettings, checkpoint, load_settings, open_key
 from p2ptrade.config.agent import load_agent_homes
 from p2ptrade.domain.battery import Battery

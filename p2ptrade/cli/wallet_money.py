@@ -12,8 +12,9 @@ from eth_typing import ChecksumAddress
 from eth_utils.address import is_address, to_checksum_address
 
 from p2ptrade.chain.outbox import Outbox
+from p2ptrade.cli.checks import connect_market
 from p2ptrade.cli.options import ConfigOption, DryRunOption, JsonOption, YesOption
-from p2ptrade.cli.wallet_session import Session, confirm, connect_market, open_session
+from p2ptrade.cli.wallet_session import Session, confirm, open_session
 from p2ptrade.config import load_settings, open_key
 from p2ptrade.domain.meter_point import meter_point_hash
 from p2ptrade.errors import InputError, RefusedError, TransactionRevertedError

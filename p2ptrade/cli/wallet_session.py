@@ -8,9 +8,10 @@ from pathlib import Path
 
 import typer
 
-from p2ptrade.chain.deployed import Deployment, Market
+from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.keys import SigningKey
 from p2ptrade.chain.outbox import Outbox
+from p2ptrade.cli.checks import connect_market
 from p2ptrade.config import Settings, checkpoint, load_settings, open_key
 from p2ptrade.domain.checkpoint import Checkpoint
 from p2ptrade.domain.units import AccountId
@@ -22,16 +23,6 @@ from p2ptrade.transport.clients import RelayClient
 from p2ptrade.wallet.chain_view import MarketView
 from p2ptrade.wallet.direct import DirectChannel
 from p2ptrade.wallet.trader import Trader
-
-
-def connect_market(settings: Settings) -> Market:
-    """Return the market of the settings.
-
-    Raises:
-        ConfigError, ChainUnreachableError, WrongChainError: there is none, or its chain is not there.
-    """
-    deployment = Deployment.read(settings.chain.deployment)
-    return Market.connect(settings.chain.url, deployment, timeout_s=settings.chain.timeout_s)
 
 
 def order_table(database: Database, market: Market) -> WalletTable:
