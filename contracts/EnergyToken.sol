@@ -38,19 +38,42 @@ contract EnergyToken is IEnergyToken, IERC1155Errors, AccessManaged, ERC165 {
     function mint(uint64 slot, uint256[] calldata entries) external restricted {
         uint256 group = slot / 8;
         uint256 shift = 32 * (uint256(slot) % 8);
+        bytes32 topic = TransferSingle.selector;
         uint256 total;
-        for (uint256 index; index < entries.length; ++index) {
-            uint256 entry = entries[index];
-            address to = address(uint160(entry >> 32)); // the field is 160 bits wide
-            uint256 energyWh = uint32(entry); // the field is 32 bits wide
-            if (to == address(0)) revert ERC1155InvalidReceiver(to);
-            uint256 word = _balances[to][group];
-            if (((word >> shift) & BALANCE_MAX) + energyWh > BALANCE_MAX) {
-                revert EnergyTokenBalanceTooLarge(to, slot, energyWh);
+        uint256 refused; // where the entry is that cannot be minted, if there is one
+        // Runs for every buyer of every slot, hence assembly. It reads `entries` within its length, writes the balances of
+        // the holders, computing their place as Solidity does, and uses scratch space and 64 bytes of free memory for the
+        // event. A balance that fits 32 bits does not carry into the next slot's.
+        assembly ("memory-safe") {
+            let data := mload(0x40)
+            mstore(data, slot)
+            let end := add(entries.offset, shl(5, entries.length))
+            for { let at := entries.offset } lt(at, end) { at := add(at, 0x20) } {
+                let entry := calldataload(at)
+                let energyWh := and(entry, 0xffffffff)
+                entry := shr(32, entry)
+                mstore(0x00, and(entry, 0xffffffffffffffffffffffffffffffffffffffff))
+                mstore(0x20, _balances.slot)
+                mstore(0x20, keccak256(0x00, 0x40))
+                mstore(0x00, group)
+                let place := keccak256(0x00, 0x40)
+                let word := sload(place)
+                let fits := lt(add(and(shr(shift, word), 0xffffffff), energyWh), 0x100000000)
+                if or(iszero(fits), or(iszero(entry), shr(160, entry))) {
+                    refused := at
+                    break
+                }
+                sstore(place, add(word, shl(shift, energyWh)))
+                total := add(total, energyWh)
+                mstore(add(data, 0x20), energyWh)
+                log4(data, 0x40, topic, caller(), 0, entry)
             }
-            _balances[to][group] = word + (energyWh << shift); // no carry into the next slot, checked above
-            total += energyWh;
-            emit TransferSingle(msg.sender, address(0), to, slot, energyWh);
+        }
+        if (refused != 0) {
+            assembly ("memory-safe") {
+                refused := calldataload(refused)
+            }
+            _refuse(slot, refused);
         }
         _supplies[slot].circulatingWh += uint128(total); // at most 2^32 times the number of entries
     }
@@ -150,6 +173,13 @@ contract EnergyToken is IEnergyToken, IERC1155Errors, AccessManaged, ERC165 {
     }
 
     // --- Steps ---
+
+    /// @dev Say why an entry cannot be minted: it names nobody, or the balance would not fit.
+    function _refuse(uint256 slot, uint256 entry) private pure {
+        uint256 holder = entry >> 32;
+        if (holder == 0 || holder > type(uint160).max) revert ERC1155InvalidReceiver(address(uint160(holder)));
+        revert EnergyTokenBalanceTooLarge(address(uint160(holder)), slot, uint32(entry)); // cuts exactly the field
+    }
 
     function _transfer(address from, address to, uint256 id, uint256 value) private {
         if (to == address(0)) revert ERC1155InvalidReceiver(to);

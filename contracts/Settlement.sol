@@ -348,11 +348,11 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
         (sums.retailerMicro, sums.releasedMicro) = (0, 0); // those of this page
         batch = _newBatch((page.length - offset) / SettlementPage.HEAD_LENGTH);
         bytes memory records = page[offset:];
-        (SettlementFlows.Span memory span, uint256 entry) = _spanOf(records, batch);
+        SettlementFlows.Span memory span = _spanOf(records, batch, terms, sums);
         uint256 start = span.at;
-        uint256 end = SettlementFlows.settleRecords(terms, sums, span, entry);
+        uint256 end = SettlementFlows.settleRecords(span);
         if (end == 0) revert SettlementMalformedPage(offset + span.at - start);
-        uint256 count = (end - entry) / 32;
+        uint256 count = (end - span.entry) / 32;
         batch.count = count;
         uint256[] memory entries = batch.entries;
         assembly ("memory-safe") {
@@ -521,9 +521,9 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
         SettlementFlows.Terms memory terms,
         SettlementFlows.Sums memory sums
     ) private pure returns (int256 micro) {
-        (SettlementFlows.Span memory span, uint256 entry) = _spanOf(record.pack(breachWh), _newBatch(1));
         micro = sums.retailerMicro;
-        assert(SettlementFlows.settleRecords(terms, sums, span, entry) != 0); // the record was read and is in order
+        SettlementFlows.Span memory span = _spanOf(record.pack(breachWh), _newBatch(1), terms, sums);
+        assert(SettlementFlows.settleRecords(span) != 0); // the record was read and is in order
         micro -= sums.retailerMicro;
     }
 
@@ -613,21 +613,23 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
         (batch.entries, batch.facts) = (entries, facts);
     }
 
-    /// @dev The places of records and of a batch in memory, and where its first entry goes.
-    function _spanOf(bytes memory records, Batch memory batch)
-        private
-        pure
-        returns (SettlementFlows.Span memory span, uint256 entry)
-    {
+    /// @dev Where records are read and the entries and facts of a batch go.
+    function _spanOf(
+        bytes memory records,
+        Batch memory batch,
+        SettlementFlows.Terms memory terms,
+        SettlementFlows.Sums memory sums
+    ) private pure returns (SettlementFlows.Span memory) {
         (uint256[] memory entries, uint256[] memory facts) = (batch.entries, batch.facts);
         uint256 at;
+        uint256 entry;
         uint256 toFacts;
         assembly ("memory-safe") {
             at := add(records, 0x20)
             entry := add(entries, 0x20)
             toFacts := sub(facts, entries)
         }
-        span = SettlementFlows.Span(at, at + records.length, toFacts);
+        return SettlementFlows.Span(at, at + records.length, toFacts, entry, terms, sums);
     }
 
     /// @dev Add an account's entry, its reading and its share of the minted energy.

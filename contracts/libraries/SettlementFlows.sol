@@ -40,10 +40,14 @@ library SettlementFlows {
     /// @param at First record; after a malformed one, that one.
     /// @param end End of the records.
     /// @param toFacts How far from an account's entry its fact goes.
+    /// @param entry Where the first entry goes.
     struct Span {
         uint256 at; //              0x00
         uint256 end; //             0x20
         uint256 toFacts; //         0x40
+        uint256 entry; //           0x60
+        Terms terms; //             0x80
+        Sums sums; //               0xa0
     }
 
     /// @notice Running sums over the accounts of a slot, in Wh and micro-credits. Of what was given, `estimatedWh` was only
@@ -83,28 +87,26 @@ library SettlementFlows {
     }
 
     /// @notice Settle the records of a span: extend the sums, and write for each account its ledger entry (account, and what
-    /// it gets in all) from `entry` on and, `span.toFacts` further on, its reading (upper half of the word) with its share of
-    /// the minted energy.
+    /// it gets in all) from `span.entry` on and, `span.toFacts` further on, its reading (upper half of the word) with its
+    /// share of the minted energy.
     /// @dev The caller provides memory for as many entries and facts as there can be records. Two flows make an entry: what
     /// the account gets from the retailer (imbalance, penalties, unwound trade), and what is released of its position.
-    /// @return entriesEnd Where the entries end; 0 if a record is malformed or out of order, which `span.at` then shows.
-    function settleRecords(Terms memory terms, Sums memory sums, Span memory span, uint256 entry)
-        internal
-        pure
-        returns (uint256 entriesEnd)
-    {
-        // Assembly, because it runs for every account of every slot. It reads the records, the fields of `terms` and `sums` at
-        // the places written beside them, writes the fields of `sums`, entries and facts, and uses scratch space, where the
-        // running hash of the positions stays in the first word.
+    /// @return entry Where the entries end; 0 if a record is malformed or out of order, which `span.at` then shows.
+    function settleRecords(Span memory span) internal pure returns (uint256 entry) {
+        // Assembly, because it runs for every account of every slot. It reads the records and the fields of the structs at
+        // the places written beside them, writes sums, entries and facts, and uses scratch space, where the running hash of
+        // the positions stays in the first word. Sums are kept side by side in two words while it runs: `energies` has net,
+        // given, taken and bought energy, 64 bits each from the top, `money` the retailer's share in its upper half (signed)
+        // and what is released in its lower. Each fits its lane, see the top of the library.
         assembly ("memory-safe") {
             /// Part of `amount` for whoever brings the running total of `whole` from `later - part` to `later`.
             function shareOf(amount, part, later, whole) -> share {
                 share := sub(div(mul(amount, later), whole), div(mul(amount, sub(later, part)), whole))
             }
-            /// Add a buyer's share of the minted energy to its fact.
-            function addShare(fact, energy, given, running) {
-                let share := shareOf(mload(add(given, 0x140)), energy, mload(add(running, 0x80)), mload(add(given, 0x160)))
-                mstore(fact, or(mload(fact), share))
+            /// Add to the fact at `place` a buyer's share of the minted energy; `bought` has its own energy in it already.
+            function addShare(energy, given, bought, place) {
+                let share := shareOf(mload(add(given, 0x140)), energy, bought, mload(add(given, 0x160)))
+                mstore(place, or(mload(place), share))
             }
             /// What an imbalance earns or, negative, costs.
             function priced(imbalance, given) -> micro {
@@ -123,11 +125,17 @@ library SettlementFlows {
                 }
             }
             /// What of a position counts as traded if only what both sides kept to does.
-            function tradedPart(record, kept, given, running) -> part {
+            function tradedPart(record, kept, given, energies) -> part {
                 if kept {
                     switch slt(signextend(3, shr(152, record)), 0)
-                    case 0 { part := shareOf(mload(add(given, 0xe0)), kept, mload(add(running, 0x40)), mload(add(given, 0x120))) }
-                    default { part := shareOf(mload(add(given, 0xe0)), kept, mload(add(running, 0x20)), mload(add(given, 0x100))) }
+                    case 0 {
+                        energies := and(shr(64, energies), 0xffffffffffffffff) // taken
+                        part := shareOf(mload(add(given, 0xe0)), kept, energies, mload(add(given, 0x120)))
+                    }
+                    default {
+                        energies := and(shr(128, energies), 0xffffffffffffffff) // given
+                        part := shareOf(mload(add(given, 0xe0)), kept, energies, mload(add(given, 0x100)))
+                    }
                 }
             }
             /// What changes for an account if only `part` of its position counts as traded: that part of its imbalance is none,
@@ -151,7 +159,30 @@ library SettlementFlows {
                 micro := sub(micro, priced(sub(metered, signextend(3, shr(152, record))), given))
             }
 
-            mstore(0x00, mload(add(sums, 0xa0)))
+            /// The running sums as two words: energies, and the last account.
+            function packed(sums) -> energies, last {
+                energies := or(shl(192, mload(sums)), shl(128, mload(add(sums, 0x20))))
+                energies := or(energies, or(shl(64, mload(add(sums, 0x40))), mload(add(sums, 0x80))))
+                last := mload(add(sums, 0xc0))
+            }
+            /// Write the sums back.
+            function unpack(sums, energies, money, last) {
+                mstore(sums, sar(192, energies))
+                mstore(add(sums, 0x20), and(shr(128, energies), 0xffffffffffffffff))
+                mstore(add(sums, 0x40), and(shr(64, energies), 0xffffffffffffffff))
+                mstore(add(sums, 0x80), and(energies, 0xffffffffffffffff))
+                mstore(add(sums, 0xa0), mload(0x00))
+                mstore(add(sums, 0xc0), last)
+                mstore(add(sums, 0xe0), add(mload(add(sums, 0xe0)), sar(128, money)))
+                money := and(money, 0xffffffffffffffffffffffffffffffff)
+                mstore(add(sums, 0x100), add(mload(add(sums, 0x100)), money))
+            }
+
+            entry := mload(add(span, 0x60))
+            let terms := mload(add(span, 0x80))
+            let money := 0
+            let energies, last := packed(mload(add(span, 0xa0)))
+            mstore(0x00, mload(add(mload(add(span, 0xa0)), 0xa0)))
             for { let at := mload(span) } lt(at, mload(add(span, 0x20))) {} {
                 let record := mload(at)
                 let micro := 0
@@ -164,17 +195,16 @@ library SettlementFlows {
                     at := add(at, 4)
                     if and(record, UNKNOWN_FLAGS) { at := not(0) }
                 }
-                if or(gt(at, mload(add(span, 0x20))), iszero(gt(shr(224, record), mload(add(sums, 0xc0))))) {
+                if or(gt(at, mload(add(span, 0x20))), iszero(gt(shr(224, record), last))) {
                     entry := 0
                     break
                 }
-                mstore(add(sums, 0xc0), shr(224, record)) // lastAccount
+                last := shr(224, record)
                 let imbalance := signextend(3, shr(192, record)) // what is metered, until the position is taken off
-                mstore(sums, add(mload(sums), imbalance)) // netWh
+                energies := add(energies, shl(192, imbalance))
                 mstore(add(entry, mload(add(span, 0x40))), shl(128, imbalance))
-                mstore(entry, 0) // what is released, until the amount is added
                 if and(record, HAS_POSITION) {
-                    mstore(0x20, or(shl(224, shr(224, record)), shr(32, shl(72, record))))
+                    mstore(0x20, or(shl(224, last), shr(32, shl(72, record))))
                     mstore(0x00, keccak256(0x00, 54))
                     let energy := signextend(3, shr(152, record))
                     let kept := imbalance
@@ -183,44 +213,42 @@ library SettlementFlows {
                     case 0 {
                         if sgt(kept, energy) { kept := energy }
                         kept := mul(sgt(kept, 0), kept)
-                        mstore(add(sums, 0x40), add(mload(add(sums, 0x40)), kept)) // takenWh
-                        mstore(add(sums, 0x80), add(mload(add(sums, 0x80)), energy)) // boughtWh
-                        if mload(add(terms, 0x140)) { addShare(add(entry, mload(add(span, 0x40))), energy, terms, sums) }
+                        energies := add(energies, or(shl(64, kept), energy)) // taken, bought
+                        if mload(add(terms, 0x140)) {
+                            addShare(energy, terms, and(energies, 0xffffffffffffffff), add(entry, mload(add(span, 0x40))))
+                        }
                     }
                     default {
                         if slt(kept, energy) { kept := energy }
                         kept := mul(slt(kept, 0), sub(0, kept))
-                        mstore(add(sums, 0x20), add(mload(add(sums, 0x20)), kept)) // givenWh
+                        energies := add(energies, shl(128, kept)) // given
                         if and(record, ESTIMATED) {
-                            mstore(add(sums, 0x60), add(mload(add(sums, 0x60)), kept)) // estimatedWh
+                            energy := add(mload(add(span, 0xa0)), 0x60) // place of estimatedWh
+                            mstore(energy, add(mload(energy), kept))
                         }
-                        energy := and(shr(40, record), 0xffffffffffffff)
-                        mstore(entry, energy)
-                        mstore(add(sums, 0x100), add(mload(add(sums, 0x100)), energy)) // releasedMicro
+                        energy := and(shr(40, record), 0xffffffffffffff) // what is released
+                        micro := add(micro, energy)
+                        money := add(money, or(shl(128, energy), energy)) // nothing of it is the retailer's
                     }
-                    {
-                        let deviation := sar(255, imbalance)
-                        deviation := sub(xor(imbalance, deviation), deviation) // without its sign
-                        if gt(deviation, mload(add(terms, 0x40))) {
-                            if iszero(and(record, ESTIMATED)) { micro := sub(micro, penalty(record, deviation, terms)) }
-                        }
+                    energy := sar(255, imbalance)
+                    energy := sub(xor(imbalance, energy), energy) // the deviation without its sign
+                    if gt(energy, mload(add(terms, 0x40))) {
+                        if iszero(and(record, ESTIMATED)) { micro := sub(micro, penalty(record, energy, terms)) }
                     }
                     if mload(add(terms, 0xc0)) {
-                        kept := tradedPart(record, kept, terms, sums)
+                        kept := tradedPart(record, kept, terms, energies)
                         micro := add(micro, unwound(record, kept, terms))
                     }
                 }
                 switch sgt(imbalance, 0)
                 case 0 { micro := add(micro, div(mul(sub(0, imbalance), mload(add(terms, 0x20))), WH_PER_KWH)) }
                 default { micro := sub(micro, div(add(mul(imbalance, mload(terms)), ROUND_UP), WH_PER_KWH)) }
-                mstore(add(sums, 0xe0), sub(mload(add(sums, 0xe0)), micro)) // retailerMicro
+                money := sub(money, shl(128, micro))
                 // An amount is below 2^60 either way, the entry has 64 bits for it.
-                micro := and(add(micro, mload(entry)), 0xffffffffffffffff)
-                mstore(entry, or(shl(64, shr(224, record)), micro))
+                mstore(entry, or(shl(64, last), and(micro, 0xffffffffffffffff)))
                 entry := add(entry, 0x20)
             }
-            mstore(add(sums, 0xa0), mload(0x00)) // positionsHash
-            entriesEnd := entry
+            unpack(mload(add(span, 0xa0)), energies, money, last)
         }
     }
 }

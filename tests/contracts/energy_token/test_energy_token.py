@@ -43,6 +43,13 @@ def test_a_balance_beyond_32_bits_is_refused(token: Contract, platform: Platform
         mint(token, platform, 800, alice=1)
 
 
+@pytest.mark.parametrize("entry", [0, 5, 1 << 192 | 5], ids=["nothing", "nobody", "no address"])
+def test_nobody_gets_nothing_and_no_entry_is_passed_over(token: Contract, platform: Platform, entry: int) -> None:
+    alice = int(platform.chain.address("alice"), 16) << 32 | 7
+    with reverts("ERC1155InvalidReceiver"):
+        token.send("mint", 800, [alice, entry, alice], sender=platform.holder("MARKET"))
+
+
 def test_only_the_market_mints(token: Contract, platform: Platform) -> None:
     with reverts("AccessManagedUnauthorized"):
         token.send("mint", 800, [1 << 32 | 1], sender=platform.chain.address("alice"))

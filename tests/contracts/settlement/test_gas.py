@@ -54,11 +54,11 @@ def accounts(stage: SettlementStage) -> list[int]:
 def test_settling_cash_only_stays_in_its_gas_budget(stage: SettlementStage, accounts: list[int]) -> None:
     first, second = settling_gas(stage, accounts, 2, delivered=False)
 
-    assert max(first, second) <= 7_300
+    assert max(first, second) <= 7_250
 
 
 def test_settling_with_tokens_stays_in_its_gas_budget(stage: SettlementStage, accounts: list[int]) -> None:
     used = settling_gas(stage, accounts, 8, delivered=True)
 
     assert stage.token.call("totalSupply", FIRST_SLOT) > 0
-    assert sum(used) / len(used) <= 12_700
+    assert sum(used) / len(used) <= 12_500
