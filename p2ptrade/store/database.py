@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Self
 
-from sqlalchemy import Engine, create_engine, event, inspect, text
+from sqlalchemy import Column, Engine, MetaData, String, Table, create_engine, event, insert, inspect, select
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -22,6 +22,8 @@ from p2ptrade.store.lease import Lease, lease_for
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _REVISION_FILE: Final = re.compile(r"(?P<branch>[a-z_]+)_(?P<number>\d{4})")
 _BUSY_TIMEOUT_MS: Final = 5000
+# Where alembic keeps which migrations a database has.
+_VERSIONS: Final = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 
 
 class Base(DeclarativeBase):
@@ -60,8 +62,8 @@ class Database:
         if parsed.get_backend_name() == "sqlite":
             _prepare_sqlite(engine, durability)
         try:
-            if not _is_current(engine):
-                _migrate(engine)
+            if not _is_current(engine) and not _create(engine):
+                migrate(engine)
         except DatabaseError as error:
             raise ConfigError(f"the database {parsed.render_as_string()} cannot be opened: {error.orig}") from None
         return cls(engine)
@@ -123,14 +125,31 @@ def _prepare_sqlite(engine: Engine, durability: Durability) -> None:
 
 def _is_current(engine: Engine) -> bool:
     """Whether the tables are the newest; asked without alembic, which daemons then need not load."""
-    if not inspect(engine).has_table("alembic_version"):
+    if not inspect(engine).has_table(_VERSIONS.name):
         return False
     with engine.connect() as connection:
-        present = {row[0] for row in connection.execute(text("SELECT version_num FROM alembic_version"))}
+        present = set(connection.scalars(select(_VERSIONS.c.version_num)))
     return present == newest_revisions()
 
 
-def _migrate(engine: Engine) -> None:
+def _create(engine: Engine) -> bool:
+    """Make all tables in an empty database, in one transaction; return whether it was empty.
+
+    This is what the migrations come to, without the weight of alembic in every daemon.
+    """
+    from p2ptrade.store import models
+
+    with engine.begin() as connection:
+        if inspect(connection).has_table(_VERSIONS.name):
+            return False
+        models.Base.metadata.create_all(connection)
+        _VERSIONS.create(connection)
+        connection.execute(insert(_VERSIONS), [{"version_num": revision} for revision in sorted(newest_revisions())])
+        return True
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the tables of an older version, or of none, to the newest by the migrations."""
     from alembic import command
     from alembic.config import Config
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from p2ptrade.domain.outgoing import Outgoing, OutgoingState
 from p2ptrade.errors import ConfigError
 from p2ptrade.store import Database, Durability
-from p2ptrade.store.database import newest_revisions
+from p2ptrade.store.database import migrate, newest_revisions
 from p2ptrade.store.models import Base
 from p2ptrade.store.outbox import OutboxTable
 
@@ -20,12 +20,28 @@ ENTRY = Outgoing("clear/1", 0, 1337, "0xabc", 4, 0, b"\x01\x02", b"h" * 32)
 
 
 def test_migrations_make_exactly_the_tables_of_the_models(tmp_path: Path) -> None:
-    database = Database.open(tmp_path / "x.sqlite")
+    engine = create_engine(f"sqlite:///{tmp_path / 'x.sqlite'}")
 
-    with database.engine.connect() as connection:
+    migrate(engine)
+
+    with engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), Base.metadata)
 
     assert differences == []
+
+
+def test_new_database_says_that_it_needs_no_migration(tmp_path: Path) -> None:
+    made, migrated = Database.open(tmp_path / "x.sqlite").engine, create_engine(f"sqlite:///{tmp_path / 'y.sqlite'}")
+    migrate(migrated)
+
+    versions = []
+    for engine in (made, migrated):
+        with engine.connect() as connection:
+            found = connection.execute(text("SELECT version_num FROM alembic_version ORDER BY version_num"))
+            versions.append([row[0] for row in found])
+
+    assert versions[0] == versions[1]
+    assert sorted(inspect(made).get_table_names()) == sorted(inspect(migrated).get_table_names())
 
 
 def test_every_migration_can_be_undone(tmp_path: Path) -> None:
