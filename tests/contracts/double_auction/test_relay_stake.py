@@ -207,6 +207,7 @@ def test_the_stake_comes_back_when_nothing_can_be_claimed_any_more(market: Marke
 
     due = receipt.event(market.stake, "UnstakeRequested")["availableAt"]
     assert due == market.chain.now_s() + CLAIM_S + ANSWER_S
+    assert market.stake.call("relayState")[2] == STAKE
     with reverts("NotTheRelay", caller=relay):
         market.auction.send("commit", slot.number, b"\1" * 32, 1, sender=relay)
     market.chain.next_block_at(due - 1)
