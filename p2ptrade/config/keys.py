@@ -4,6 +4,7 @@ import getpass
 import sys
 
 from p2ptrade.chain.engine_command import DEV_MNEMONIC
+from p2ptrade.chain.hd_keys import derive_key
 from p2ptrade.chain.keys import SigningKey, find_password, keystore_address, read_keystore
 from p2ptrade.config.sections import KeySettings
 from p2ptrade.config.settings import Settings, credentials_folder
@@ -35,8 +36,4 @@ def open_key(settings: Settings, key: KeySettings, what: str) -> SigningKey:
 
 def dev_key(index: int) -> SigningKey:
     """Return an account of the development mnemonic, whose keys everybody knows."""
-    from eth_account import Account
-
-    Account.enable_unaudited_hdwallet_features()
-    account = Account.from_mnemonic(DEV_MNEMONIC, account_path=f"m/44'/60'/0'/0/{index}")
-    return SigningKey.from_secret(bytes(account.key))
+    return derive_key(DEV_MNEMONIC, f"m/44'/60'/0'/0/{index}")

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from p2ptrade.domain.meter_point import SALT_BYTES_MIN
+
 
 def _no_bool(value: object) -> object:
     if isinstance(value, bool):
@@ -13,16 +15,15 @@ def _no_bool(value: object) -> object:
 
 
 def _salt(value: SecretStr) -> SecretStr:
-    try:
-        bytes.fromhex(value.get_secret_value())
-    except ValueError:
-        raise ValueError("must be hexadecimal digits") from None
+    if len(value.get_secret_value()) < SALT_BYTES_MIN:
+        raise ValueError(f"must have at least {SALT_BYTES_MIN} characters")
     return value
 
 
 Whole = Annotated[int, BeforeValidator(_no_bool), Field(ge=0)]
 Port = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=65535)]
 Seconds = Annotated[float, BeforeValidator(_no_bool), Field(gt=0)]
+MeterSalt = Annotated[SecretStr, AfterValidator(_salt)]
 Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
 
@@ -158,9 +159,10 @@ class DsoSettings(ServiceSettings):
     tariff: Path | None = Field(default=None, description="Tariff file with the charges; default: the shipped one.")
     ahead_slots: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=192)] = 8
     samples: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=10_000)] = 200
-    meter_salt: Annotated[SecretStr, AfterValidator(_salt)] | None = Field(
+    meter_salt: MeterSalt | None = Field(
         default=None,
-        description="Salt of the meter points (hex); without it, participants are at the connections in their order.",
+        description="Secret that registrar, gateway and DSO share; without it, participants are at the connections "
+        "in the order of their admission.",
     )
 
 
@@ -192,9 +194,9 @@ class GatewaySettings(ServiceSettings):
     network: str = "simbench-lv-rural3"
     week: str = "summer"
     homes: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] | None = None
-    meter_salt: SecretStr = Field(
+    meter_salt: MeterSalt = Field(
         default=SecretStr("p2ptrade sample homes"),
-        description="Secret that registrar and gateway share: meter points are on the chain as hashes salted with it.",
+        description="Secret that registrar, gateway and DSO share: meter points are on the chain as hashes of it.",
     )
 
 

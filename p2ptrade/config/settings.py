@@ -28,6 +28,8 @@ from p2ptrade.errors import ConfigError
 
 PREFIX: Final = "P2PTRADE_"
 _NESTED: Final = "__"
+# What is never repeated, not even where it is wrong.
+_SECRETS: Final = {"password", "meter_salt"}
 
 
 class Settings(BaseSettings):
@@ -152,7 +154,8 @@ def _sentence(error: ValidationError, path: Path | None) -> str:
     if first["type"] == "extra_forbidden":
         return f"{where}{place} is no setting{_did_you_mean(place)}"
     message = first["msg"].removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
-    return f"{where}{place} {message.split(',')[0]}, not {first['input']!r}"
+    given = "" if first["loc"][-1] in _SECRETS else f", not {first['input']!r}"
+    return f"{where}{place} {message.split(',')[0]}{given}"
 
 
 def _did_you_mean(place: str) -> str:
