@@ -81,9 +81,7 @@ def list_seals(config: ConfigOption = None, as_json: JsonOption = False) -> None
 
 
 def open_orders(
-    slot: Annotated[
-        SlotNumber | None, typer.Argument(parser=int, help="Slot number; without it, all that can be.")
-    ] = None,
+    slot: Annotated[int | None, typer.Argument(min=0, help="Slot number; without it, all that can be.")] = None,
     config: ConfigOption = None,
     direct: Annotated[bool, typer.Option("--direct", help="Open on the chain, past the relay.")] = False,
     bid_steps: Annotated[
