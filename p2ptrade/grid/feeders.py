@@ -19,6 +19,8 @@ from p2ptrade.grid.network import Network
 from p2ptrade.grid.powerflow import Complexes
 
 RELATIVE_ERROR: Final = 1e-10
+# What a factorisation leaves, relative to the largest entry, where there should be nothing.
+NOISE: Final = 1e-13
 # Below this share of the dense cost the detour pays.
 WORTHWHILE: Final = 0.6
 
@@ -169,6 +171,7 @@ def _split_rows(matrix: Complexes, home: NDArray[np.int64], groups: Groups) -> t
     if not groups.sums:
         return matrix, np.zeros((len(matrix), 0), dtype=np.complex128), True
     rest, sums, exact = matrix.copy(), np.zeros((len(matrix), groups.sums), dtype=np.complex128), True
+    noise = NOISE * float(np.abs(matrix).max())
     for group in range(-1, len(groups.member)):
         rows = np.flatnonzero(home == group)
         own = groups.member[group][groups.member[group] >= 0] if group >= 0 else np.zeros(0, dtype=np.int64)
@@ -177,8 +180,8 @@ def _split_rows(matrix: Complexes, home: NDArray[np.int64], groups: Groups) -> t
             continue
         sums[rows] = np.linalg.lstsq(groups.weight[others], matrix[np.ix_(rows, others)].T, rcond=None)[0].T
         rest[rows] -= sums[rows] @ groups.weight.T
-        largest = np.abs(matrix[rows]).max(axis=1)
-        exact &= bool((np.abs(rest[np.ix_(rows, others)]).max(axis=1) <= RELATIVE_ERROR * largest).all())
+        allowed = RELATIVE_ERROR * np.abs(matrix[rows]).max(axis=1) + noise
+        exact &= bool((np.abs(rest[np.ix_(rows, others)]).max(axis=1) <= allowed).all())
         rest[np.ix_(rows, others)] = 0.0
     return rest, sums, exact
 

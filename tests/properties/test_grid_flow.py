@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from p2ptrade.grid import Network, load_network
 from p2ptrade.grid.dlmp import FlowModel, optimal_flow
 from p2ptrade.grid.fixed_point import convergence_number, fixed_point, groups_of
+from p2ptrade.grid.network import BranchKind, Phase, Wires
 from p2ptrade.grid.pgm import PgmPowerFlow
 from tests.support.networks import BASE_W, FOUR_BUS_VAR, FOUR_BUS_W, four_bus, line, symmetric
 
@@ -90,6 +91,31 @@ def test_feeders_solved_in_groups_have_the_voltages_of_the_dense_matrix() -> Non
     assert groups_of(network).sums == 1
     assert np.abs(grouped.voltage_pu - second.voltage_pu).max() < 1e-8
     assert np.abs(grouped.loading - second.loading).max() < 1e-6
+
+
+def test_three_phase_feeders_solved_in_groups_agree_with_a_second_engine() -> None:
+    symmetric_one = load_network("simbench-lv-rural3")
+    network = replace(
+        symmetric_one,
+        wires=Wires.THREE_PHASE,
+        branches=tuple(
+            branch
+            if branch.kind is BranchKind.TRANSFORMER
+            else replace(branch, r0_ohm=4 * branch.r1_ohm, x0_ohm=3 * branch.x1_ohm, b0_s=branch.b1_s / 2)
+            for branch in symmetric_one.branches
+        ),
+        connections=tuple(
+            replace(connection, phase=(Phase.A, Phase.B, Phase.C, Phase.ABC)[number % 4])
+            for number, connection in enumerate(symmetric_one.connections)
+        ),
+    )
+    power = np.random.default_rng(8).uniform(-3_000, 3_000, (20, len(network.connections)))
+
+    ours, theirs = fixed_point(network).solve(power), PgmPowerFlow(network).solve(power)
+
+    assert groups_of(network).sums == 3
+    assert np.abs(ours.voltage_pu - theirs.voltage_pu).max() < 1e-7
+    assert np.abs(ours.loss_w - theirs.loss_w).max() < 1e-2
 
 
 def test_a_scenario_has_the_same_flow_alone_and_in_a_batch() -> None:

@@ -190,6 +190,32 @@ def test_nobody_is_cut_below_the_floor_and_what_cannot_be_cured_is_refused() -> 
     assert "refused" in hopeless.explanation[-1]
 
 
+def test_who_can_be_cut_makes_room_for_the_errors_of_who_cannot() -> None:
+    # 12,500 Wh fit. 1,000 Wh below the floor err by 800 Wh: 99 % of the time by less than 2.33 x 800 Wh.
+    network = stiff(50)
+    certain = scheduled(network, [12_000, 1_000, 0, 0])
+    uncertain = replace(certain, error_wh=(0, 800, 0, 0))
+
+    exact, robust = decided(network, certain), decided(network, uncertain)
+
+    assert [cut.connection for cut in robust.cuts] == ["at 2"]
+    assert exact.cuts[0].cut_wh == pytest.approx(500, abs=10)
+    assert robust.outcome is Outcome.APPROVED
+    assert robust.unsafe_ppm[0] > 500_000
+    assert robust.unsafe_ppm[1] <= 10_000
+    assert 1_800 <= robust.cuts[0].cut_wh <= 3_500
+
+
+def test_errors_that_no_cut_makes_room_for_are_refused() -> None:
+    network = stiff(10)
+    schedule = replace(scheduled(network, [1_050, 1_000, 0, 0]), error_wh=(0, 2_000, 0, 0))
+
+    decision = decided(network, schedule)
+
+    assert decision.before.safe
+    assert decision.outcome is Outcome.REFUSED
+
+
 def test_a_collapsing_schedule_is_cut_until_it_has_a_solution() -> None:
     network = symmetric(line(0, 1, 0.05, 0.05), connections=(1,), limits=(0.9, 1.1))
 
