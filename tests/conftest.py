@@ -1,5 +1,15 @@
-"""For all tests: linear algebra in one thread, as the commands run it; with more, parallel tests wait for each other."""
+"""For all tests: linear algebra in one thread, as the commands run it, and Python's own limit of nesting.
+
+With more threads, parallel tests wait for each other. The limit is lifted by py_ecc, which comes with eth_account: with
+it, deeply nested JSON ends the process instead of being refused.
+"""
 
 import os
+import sys
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+_LIMIT = sys.getrecursionlimit()
+import py_ecc  # noqa: E402, F401
+
+sys.setrecursionlimit(_LIMIT)

@@ -9,9 +9,11 @@ import json
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import coincurve
@@ -70,11 +72,10 @@ def read_keystore(path: Path, password: str) -> SigningKey:
     Raises:
         ConfigError: there is no such file, or it is no keystore, or the password does not open it.
     """
-    from eth_keyfile.keyfile import decode_keyfile_json
-
+    library = _keystore_library()
     content = _keystore_json(path)
     try:
-        return SigningKey.from_secret(decode_keyfile_json(content, password.encode()))
+        return SigningKey.from_secret(library.decode_keyfile_json(content, password.encode()))
     except (ValueError, KeyError, TypeError, NotImplementedError):
         raise ConfigError(f"the password does not open the keystore {path.name}") from None
 
@@ -85,13 +86,11 @@ def write_keystore(path: Path, key: SigningKey, password: str, *, scrypt_n: int 
     Raises:
         ConfigError: `path` holds another key.
     """
-    from eth_keyfile.keyfile import create_keyfile_json
-
     if path.exists():
         if keystore_address(path) != key.address:
             raise ConfigError(f"{path.name} holds another key: give the new one another name")
         return
-    content = create_keyfile_json(key.secret, password.encode(), kdf="scrypt", iterations=scrypt_n)
+    content = _keystore_library().create_keyfile_json(key.secret, password.encode(), kdf="scrypt", iterations=scrypt_n)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -99,6 +98,19 @@ def write_keystore(path: Path, key: SigningKey, password: str, *, scrypt_n: int 
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
+
+
+def _keystore_library() -> ModuleType:
+    """Return the library, imported when it is first needed because it is slow to load.
+
+    A library of curves below it lifts Python's limit of nesting so far that deeply nested JSON would overflow the stack
+    and end the process instead of being refused; the limit is put back.
+    """
+    limit = sys.getrecursionlimit()
+    from eth_keyfile import keyfile
+
+    sys.setrecursionlimit(limit)
+    return keyfile
 
 
 def keystore_address(path: Path) -> ChecksumAddress:

@@ -1,6 +1,8 @@
 """Keystores: the format of other tools, the file's care, the order of password sources."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,24 @@ def test_keystore_is_readable_by_its_owner_only(tmp_path: Path) -> None:
 
     assert not readable_by_others(path)
     assert keystore_address(path) == KEY.address
+
+
+def test_after_opening_a_keystore_nested_json_is_refused_and_does_not_end_the_process(tmp_path: Path) -> None:
+    path = tmp_path / "home.json"
+    write_keystore(path, KEY, "p", scrypt_n=2)
+    program = f"""
+import json, pathlib
+from p2ptrade.chain.keys import read_keystore
+read_keystore(pathlib.Path({str(path)!r}), "p")
+try:
+    json.loads("[" * 100_000)
+except RecursionError:
+    print("refused")
+"""
+
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert (run.returncode, run.stdout) == (0, "refused\n"), run.stderr
 
 
 def test_same_key_again_changes_nothing_and_another_key_is_refused(tmp_path: Path) -> None:
