@@ -76,7 +76,9 @@ contract Rewards is IRewards {
         for (uint256 rank; rank < count; ++rank) {
             uint32 account = _accountAt(ranking, rank);
             // as many different participants as there are: all of them
-            if (account < FIRST_PARTICIPANT || account >= FIRST_PARTICIPANT + count) revert RewardsWrongRank(rank, account);
+            if (account < FIRST_PARTICIPANT || account >= FIRST_PARTICIPANT + count) {
+                revert RewardsWrongRank(rank, account);
+            }
             IReputation.Counts memory counts = reputation.countsOf(account);
             bool isActive = counts.deals != _dealsPaid[account];
             // larger is better: active, then score, then the smaller account

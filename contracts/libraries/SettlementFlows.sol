@@ -190,7 +190,10 @@ library SettlementFlows {
                 at := add(add(at, 9), mul(18, and(shr(184, record), 1)))
                 if and(record, or(BREACHED, UNKNOWN_FLAGS)) {
                     if iszero(and(record, ESTIMATED)) {
-                        micro := sub(0, div(add(mul(shr(224, mload(at)), mload(add(terms, 0xa0))), ROUND_UP), WH_PER_KWH))
+                        micro := sub(
+                            0,
+                            div(add(mul(shr(224, mload(at)), mload(add(terms, 0xa0))), ROUND_UP), WH_PER_KWH)
+                        )
                     }
                     at := add(at, 4)
                     if and(record, UNKNOWN_FLAGS) { at := not(0) }
@@ -215,7 +218,12 @@ library SettlementFlows {
                         kept := mul(sgt(kept, 0), kept)
                         energies := add(energies, or(shl(64, kept), energy)) // taken, bought
                         if mload(add(terms, 0x140)) {
-                            addShare(energy, terms, and(energies, 0xffffffffffffffff), add(entry, mload(add(span, 0x40))))
+                            addShare(
+                                energy,
+                                terms,
+                                and(energies, 0xffffffffffffffff),
+                                add(entry, mload(add(span, 0x40)))
+                            )
                         }
                     }
                     default {
