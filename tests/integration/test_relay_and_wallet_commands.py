@@ -59,6 +59,7 @@ deployment = "deployment"
 key = {{ dev_account = {DEV_ACCOUNTS["relay"]} }}
 state = "relay-daemon"
 port = {port}
+dso_url = "http://127.0.0.1:{free_port()}"
 interval_s = 0.05
 [wallet]
 key = {{ keystore = "home.json", password_file = "password" }}
