@@ -79,6 +79,11 @@ class Journal:
         """Return the nonce after the highest used here."""
         return 1 + max((entry.nonce for entry in self._of(chain_id, sender)), default=-1)
 
+    def settled_nonce(self, chain_id: int, sender: str) -> int:
+        """Return the nonce after the highest that is in a block that stays."""
+        final = (entry.nonce for entry in self._of(chain_id, sender) if entry.state is OutgoingState.FINAL)
+        return 1 + max(final, default=-1)
+
     def add(self, entry: Outgoing) -> None:
         """Write a new entry down."""
         self.update([entry])

@@ -23,7 +23,7 @@ from p2ptrade.chain.rpc import RpcError
 from p2ptrade.chain.transaction import UnsignedTransaction, unsigned
 from p2ptrade.domain.checkpoint import Checkpoint, pass_by
 from p2ptrade.domain.outgoing import Outgoing, OutgoingState
-from p2ptrade.errors import ChainUnreachableError, RefusedError, TransactionRevertedError
+from p2ptrade.errors import ChainUnreachableError, RefusedError, TransactionRevertedError, WrongChainError
 
 # What nodes say to a transaction that they have already, in their pool or in a block.
 _HAD_ALREADY: Final = ("already known", "already imported", "already exists", "nonce too low", "known transaction")
@@ -51,6 +51,7 @@ class Outbox:
 
         Raises:
             ConfigError: another process sends with this key.
+            WrongChainError: the chain has forgotten transactions that are final here.
         """
         self._client, self._store, self._key = client, store, key
         self._finality_depth = finality_depth
@@ -58,6 +59,11 @@ class Outbox:
         self._sleep = sleep
         self._lock = threading.RLock()
         self._lease = store.lease(key.address)
+        try:
+            self._require_remembered()
+        except BaseException:
+            self._lease.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -162,6 +168,15 @@ class Outbox:
                 return entry
             self._sleep(every_s)
         raise ChainUnreachableError(f"the transaction for {intent} was not mined within {within_s:.0f} s")
+
+    def _require_remembered(self) -> None:
+        """Check that the chain has what is final here; one that was started anew would never take the next nonce."""
+        final, known = self._store.settled_nonce(self._client.chain_id, self.sender), self._client.nonce(self.sender)
+        if known < final:
+            raise WrongChainError(
+                f"the chain has {known} transactions of {self.sender}, but {final} of them are final in this state: "
+                "the node lags behind, or the chain was started anew; wait for it, or use a new state folder"
+            )
 
     def _free_nonce(self) -> int:
         """Return the next nonce: after all we have stored, and after all that the chain has seen of this key."""

@@ -33,6 +33,10 @@ class OutboxStore(Protocol):
         """Return the nonce after the highest used here."""
         ...
 
+    def settled_nonce(self, chain_id: int, sender: str) -> int:
+        """Return the nonce after the highest that is in a block that stays."""
+        ...
+
     def add(self, entry: Outgoing) -> None:
         """Store a new entry."""
         ...

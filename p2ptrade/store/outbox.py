@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, LargeBinary, String, func, select, update
+from sqlalchemy import CheckConstraint, ColumnElement, Index, LargeBinary, String, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from p2ptrade.domain.outgoing import Outgoing, OutgoingState
@@ -66,10 +66,12 @@ class OutboxTable:
 
     def next_nonce(self, chain_id: int, sender: str) -> int:
         """Return the nonce after the highest that the key has used here; 0 if it has used none."""
-        query = select(func.max(OutboxRow.nonce)).where(OutboxRow.chain_id == chain_id, OutboxRow.sender == sender)
-        with self._database.read() as session:
-            highest = session.scalar(query)
-        return 0 if highest is None else highest + 1
+        return self._after_highest(OutboxRow.chain_id == chain_id, OutboxRow.sender == sender)
+
+    def settled_nonce(self, chain_id: int, sender: str) -> int:
+        """Return the nonce after the highest that is in a block that stays; 0 if there is none."""
+        is_final = OutboxRow.state == OutgoingState.FINAL.value
+        return self._after_highest(OutboxRow.chain_id == chain_id, OutboxRow.sender == sender, is_final)
 
     def entries(self) -> list[Outgoing]:
         """Return every transaction of every key, for audits."""
@@ -95,6 +97,11 @@ class OutboxTable:
                     )
                     .values(_columns(entry))
                 )
+
+    def _after_highest(self, *which: ColumnElement[bool]) -> int:
+        with self._database.read() as session:
+            highest = session.scalar(select(func.max(OutboxRow.nonce)).where(*which))
+        return 0 if highest is None else highest + 1
 
     def _fetch(self, query: Any) -> list[Outgoing]:
         with self._database.read() as session:

@@ -10,7 +10,7 @@ from p2ptrade.chain.keys import SigningKey
 from p2ptrade.chain.outbox import Outbox
 from p2ptrade.chain.rpc import RpcError
 from p2ptrade.chain.transaction import unsigned
-from p2ptrade.domain.outgoing import Outgoing
+from p2ptrade.domain.outgoing import Outgoing, OutgoingState
 from p2ptrade.errors import ChainUnreachableError, ConfigError
 
 KEY = SigningKey.from_secret(b"\x09" * 32)
@@ -133,6 +133,10 @@ class MemoryStore:
 
     def next_nonce(self, chain_id: int, sender: str) -> int:
         return 1 + max((entry.nonce for entry in self.entries.values()), default=-1)
+
+    def settled_nonce(self, chain_id: int, sender: str) -> int:
+        final = (entry.nonce for entry in self.entries.values() if entry.state is OutgoingState.FINAL)
+        return 1 + max(final, default=-1)
 
     def add(self, entry: Outgoing) -> None:
         assert (entry.intent, entry.attempt) not in self.entries

@@ -26,6 +26,7 @@ def test_entries_are_there_after_a_restart_as_they_were_last(tmp_path: Path) -> 
     assert again.attempts(1337, "Ledger") == [MINED]
     assert again.open_entries(1337, "0xabc") == [MINED]
     assert again.next_nonce(1337, "0xabc") == 5
+    assert again.settled_nonce(1337, "0xabc") == 0
 
 
 def test_another_chain_and_another_key_have_their_own_entries(tmp_path: Path) -> None:

@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from p2ptrade.chain.outbox import Outbox
 from p2ptrade.chain.transaction import UnsignedTransaction, unsigned
 from p2ptrade.domain.outgoing import OutgoingState
-from p2ptrade.errors import ChainUnreachableError, ConfigError, RefusedError, TransactionRevertedError
+from p2ptrade.errors import (
+    ChainUnreachableError,
+    ConfigError,
+    RefusedError,
+    TransactionRevertedError,
+    WrongChainError,
+)
 from tests.unit.chain.outbox_world import KEY, OTHER, Killed, MemoryStore, Process, SimulatedChain
 
 INTENTS = ("commit/1", "commit/2", "clear/1")
@@ -246,6 +252,19 @@ def test_transaction_that_is_not_mined_in_time_stays_in_the_outbox() -> None:
             outbox.wait("a", within_s=0.1)
 
         assert outbox.waiting() == 1
+
+
+def test_chain_that_was_started_anew_is_refused_and_the_lease_is_free_again() -> None:
+    store = MemoryStore()
+    with open_outbox(SimulatedChain(), store) as outbox:
+        outbox.submit("a", OTHER, b"a")
+        outbox._client.mine()  # type: ignore[attr-defined]
+        outbox.advance()
+
+    with pytest.raises(WrongChainError, match="use a new state folder"):
+        Outbox(SimulatedChain(), store, KEY)
+
+    assert not store.held
 
 
 def test_two_processes_cannot_send_with_one_key() -> None:

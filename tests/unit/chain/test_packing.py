@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from p2ptrade.chain.packing import (
     BookRecord,
     OpenedRecord,
-    PositionRecord,
     SealEntry,
     SupersededRecord,
     UnopenedRecord,
@@ -22,6 +21,7 @@ from p2ptrade.chain.packing import (
     unpack_positions,
 )
 from p2ptrade.domain.order import Side
+from p2ptrade.domain.position import Position
 from p2ptrade.domain.units import AccountId, AmountMicro
 from p2ptrade.errors import InputError
 
@@ -104,7 +104,7 @@ def test_the_running_hash_and_the_chain_of_seals_follow_their_definitions() -> N
 
 @given(st.integers(-(2**31), 2**31 - 1), st.integers(0, 2**56 - 1), st.integers(0, 2**56 - 1))
 def test_a_position_comes_back_as_it_was(energy_wh: int, locked: int, release: int) -> None:
-    position = PositionRecord(AccountId(16), energy_wh, AmountMicro(locked), AmountMicro(release))
+    position = Position(AccountId(16), energy_wh, AmountMicro(locked), AmountMicro(release))
 
     assert unpack_positions(pack_positions([position])) == [position]
     assert len(pack_positions([position])) == 22

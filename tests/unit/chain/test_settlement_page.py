@@ -5,13 +5,10 @@ from random import Random
 import pytest
 from eth_hash.auto import keccak
 
-from p2ptrade.chain.packing import PositionRecord
-from p2ptrade.chain.packing import positions_hash as auction_hash
 from p2ptrade.chain.settlement_page import (
     pack_corrections,
     pack_record,
     pack_slot,
-    positions_hash,
     running_hash,
     unpack_corrections,
     unpack_slot,
@@ -51,15 +48,6 @@ def test_every_page_is_proven_by_what_comes_before_and_after_it() -> None:
         for each in later:
             running = keccak(running + each)
         assert running == packed.data_hash == running_hash(packed.page_hashes)
-
-
-def test_positions_hash_as_the_auction_leaves_them() -> None:
-    accounts, _ = random_slot(Random(5), list(range(16, 40)))
-    positions = [account.position for account in accounts if account.position]
-    records = [PositionRecord(p.account, p.energy_wh, p.locked_micro, p.release_micro) for p in positions]
-
-    assert positions
-    assert positions_hash(positions) == auction_hash(records)
 
 
 def test_corrections_come_out_as_they_went_in() -> None:

@@ -154,5 +154,5 @@ def test_outgoing_transaction_comes_back_as_it_was_stored(tmp_path: Path) -> Non
 
     assert table.attempts(1337, "clear/1") == [final]
     assert table.open_entries(1337, "0xabc") == []
-    assert table.next_nonce(1337, "0xabc") == 5
-    assert table.next_nonce(1, "0xabc") == 0
+    assert table.next_nonce(1337, "0xabc") == table.settled_nonce(1337, "0xabc") == 5
+    assert table.next_nonce(1, "0xabc") == table.settled_nonce(1, "0xabc") == 0
