@@ -26,7 +26,7 @@ from tests.support.settlement import (
 
 HOMES = 12
 DEPOSIT = 10**12
-ODD_PRICES = RetailPrices(PriceMicroPerKwh(300_007), PriceMicroPerKwh(80_003))
+ODD_PRICES = RetailPrices(PriceMicroPerKwh(300_001), PriceMicroPerKwh(80_999))
 """Of which a Wh costs no whole number of micro-credits, so that rounding shows."""
 
 
