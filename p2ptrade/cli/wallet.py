@@ -5,7 +5,8 @@ import typer
 from p2ptrade.cli.wallet_agent import run_agent
 from p2ptrade.cli.wallet_keys import import_key, list_keys, new_key
 from p2ptrade.cli.wallet_money import balance, deposit, register, show_ledger, withdraw
-from p2ptrade.cli.wallet_orders import bid, challenge, list_seals, offer, open_orders, positions
+from p2ptrade.cli.wallet_orders import bid, list_seals, offer, open_orders
+from p2ptrade.cli.wallet_outcomes import challenge, positions
 from p2ptrade.cli.wallet_reports import bill, proof
 
 wallet_app = typer.Typer(help="A participant's account, orders, bills and agent.", no_args_is_help=True)
