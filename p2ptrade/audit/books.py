@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from p2ptrade.audit.evidence import ChainEvent, Evidence, moved_entries, read_evidence
+from p2ptrade.audit.evidence import ChainEvent, Evidence, read_evidence
 from p2ptrade.audit.recompute import (
     PublishedClearing,
     PublishedSettlement,
@@ -26,15 +26,16 @@ from p2ptrade.audit.replay import (
     tokens_of,
 )
 from p2ptrade.chain import abi
+from p2ptrade.chain.contracts.ledger import moved_entries
+from p2ptrade.chain.contracts.settlement import rules_of
 from p2ptrade.chain.contracts.tariffs import SLOTS_PER_DAY
 from p2ptrade.chain.deployed import Market
-from p2ptrade.chain.packing import unpack_voids
+from p2ptrade.chain.packing import unpack_positions, unpack_voids
 from p2ptrade.chain.settled_pages import page_in
-from p2ptrade.chain.settlement_page import unpack_positions, unpack_slot
+from p2ptrade.chain.settlement_page import unpack_slot
 from p2ptrade.domain.grid_data import GridData
 from p2ptrade.domain.metered import ClearedSlot
-from p2ptrade.domain.settlement import ImbalanceRule, RetailPrices, SettlementRules
-from p2ptrade.domain.tariff import Deviation
+from p2ptrade.domain.settlement import RetailPrices, SettlementRules
 from p2ptrade.domain.units import (
     U32_MAX,
     AccountId,
@@ -42,7 +43,6 @@ from p2ptrade.domain.units import (
     EnergyWh,
     PriceHalfMicroPerKwh,
     PriceMicroPerKwh,
-    SharePpm,
     SlotNumber,
     ZoneId,
 )
@@ -169,7 +169,7 @@ def _clearings(evidence: Evidence, inputs: Inputs) -> Iterator[PublishedClearing
             grid=GridData.unpack(grid),
             zones=zones,
             prices=tuple(PriceHalfMicroPerKwh(price) for price in event.values["prices"]),
-            positions=unpack_positions(event.values["positions"]),
+            positions=tuple(unpack_positions(event.values["positions"])),
             voids=tuple(unpack_voids(event.values["voids"])),
             totals=_cleared_slot(event.values["result"]),
             moved=_moved_in(evidence, {event.log.transaction_hash}),
@@ -245,12 +245,4 @@ def _rules(evidence: Evidence, slot: SlotNumber) -> SettlementRules:
             held = event.values["rules"]
     if held is None:
         raise ChainError(f"slot {slot} was settled, but no rules were set for it")
-    tolerance, share, penalty, breach, rule, quorum, feeder_cap, delivery_cap = held
-    return SettlementRules(
-        Deviation(PriceMicroPerKwh(penalty), EnergyWh(tolerance), SharePpm(share)),
-        PriceMicroPerKwh(breach),
-        ImbalanceRule(rule),
-        quorum,
-        EnergyWh(feeder_cap),
-        EnergyWh(delivery_cap),
-    )
+    return rules_of(held)

@@ -13,10 +13,10 @@ from eth_utils.address import to_checksum_address
 from p2ptrade.audit.replay import ZERO_ADDRESS, CashMoved, CreditsTransferred, TokensTransferred
 from p2ptrade.chain import abi
 from p2ptrade.chain.client import ChainClient, Log
+from p2ptrade.chain.contracts.ledger import moved_entries
 from p2ptrade.domain.units import AccountId, AmountMicro, SlotNumber
 
 AUDITED: Final = ("Credits", "Ledger", "DoubleAuction", "Settlement", "EnergyToken", "Tariffs")
-_ENTRY_BYTES: Final = 12
 _LAST_SYSTEM_ACCOUNT: Final = 8
 _FIRST_PARTICIPANT: Final = 16
 
@@ -121,13 +121,6 @@ def _as_cash(event: ChainEvent) -> CashMoved | None:
         amount = AmountMicro(values["amount"] if event.name == "Deposited" else -values["amount"])
         return CashMoved(((AccountId(values["account"]), amount),), amount)
     return None
-
-
-def moved_entries(packed: bytes) -> Iterator[tuple[AccountId, AmountMicro]]:
-    """Return the (account, delta) pairs of a `Moved` event's packed entries."""
-    for start in range(0, len(packed), _ENTRY_BYTES):
-        account, delta = packed[start : start + 4], packed[start + 4 : start + _ENTRY_BYTES]
-        yield AccountId(int.from_bytes(account, "big")), AmountMicro(int.from_bytes(delta, "big", signed=True))
 
 
 def _transfer(values: Mapping[str, Any]) -> tuple[str, str, AmountMicro]:

@@ -12,10 +12,12 @@ from eth_typing import ChecksumAddress
 
 from p2ptrade.chain.abi import load
 from p2ptrade.chain.contracts.authority import Role
-from p2ptrade.chain.contracts.settlement import ImbalanceRule, SettlementRules
+from p2ptrade.chain.contracts.settlement import rules_struct
 from p2ptrade.chain.function_roles import CONTRACT_ROLES, FUNCTION_ROLES
 from p2ptrade.domain.participant import CLASSES
+from p2ptrade.domain.settlement import ImbalanceRule, SettlementRules
 from p2ptrade.domain.slot import Windows
+from p2ptrade.domain.tariff import Deviation
 from p2ptrade.domain.units import MICRO_PER_CREDIT, EnergyWh, PriceMicroPerKwh, SharePpm
 from p2ptrade.errors import ConfigError
 
@@ -87,9 +89,7 @@ class Parameters:
     reward_subsidy_micro: int = 100 * MICRO_PER_CREDIT
     rules: SettlementRules = field(
         default_factory=lambda: SettlementRules(
-            tolerance_wh=EnergyWh(50),
-            tolerance_ppm=SharePpm(100_000),
-            deviation_micro_per_kwh=PriceMicroPerKwh(20_000),
+            deviation=Deviation(PriceMicroPerKwh(20_000), EnergyWh(50), SharePpm(100_000)),
             breach_micro_per_kwh=PriceMicroPerKwh(200_000),
             imbalance_rule=ImbalanceRule.OWN_DEVIATION,
             quorum=3,
@@ -181,7 +181,7 @@ def steps(plan: Plan, deployer: ChecksumAddress) -> list[Step]:
                 at["Tariffs"],
                 at["EnergyToken"],
                 given.correction_window_s,
-                given.rules.as_tuple(),
+                rules_struct(given.rules),
             ),
         ),
         _creation("Reputation", lambda at: (at["Authority"], at["Ledger"], plan.first_day, given.rules.quorum)),

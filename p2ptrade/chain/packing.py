@@ -12,7 +12,8 @@ from typing import Any, Final
 from eth_hash.auto import keccak
 
 from p2ptrade.domain.order import Side, VoidReason
-from p2ptrade.domain.units import AccountId, AmountMicro
+from p2ptrade.domain.position import Position
+from p2ptrade.domain.units import AccountId, AmountMicro, EnergyWh
 from p2ptrade.errors import InputError
 
 PAGE_BYTES_MAX: Final = 128 * 1024
@@ -103,16 +104,6 @@ class SealEntry:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class PositionRecord:
-    """What an account traded (bought positive, Wh), what a slot never settled gives back, what settlement credits."""
-
-    account: AccountId
-    energy_wh: int
-    locked_micro: AmountMicro
-    release_micro: AmountMicro
-
-
 def pack_book(records: Iterable[BookRecord], page_bytes: int = PAGE_BYTES_MAX) -> list[bytes]:
     """Return a book as pages of at most `page_bytes`; a superseded record stays with the own seal after it."""
     pages: list[bytearray] = [bytearray()]
@@ -154,7 +145,7 @@ def unpack_entries(packed: bytes) -> list[SealEntry]:
     return [SealEntry(AccountId(account), digest) for account, digest in _each(_ENTRY, packed, "seals")]
 
 
-def pack_positions(positions: Iterable[PositionRecord]) -> bytes:
+def pack_positions(positions: Iterable[Position]) -> bytes:
     """Return positions as bytes, 22 each."""
     return b"".join(
         _POSITION.pack(
@@ -167,16 +158,16 @@ def pack_positions(positions: Iterable[PositionRecord]) -> bytes:
     )
 
 
-def unpack_positions(packed: bytes) -> list[PositionRecord]:
+def unpack_positions(packed: bytes) -> list[Position]:
     """Return the positions that `packed` holds.
 
     Raises:
         InputError: it ends within a record.
     """
     return [
-        PositionRecord(
+        Position(
             AccountId(account),
-            energy_wh,
+            EnergyWh(energy_wh),
             AmountMicro(int.from_bytes(locked, "big")),
             AmountMicro(int.from_bytes(release, "big")),
         )
@@ -219,7 +210,7 @@ def seal_chain(entries: Iterable[SealEntry]) -> bytes:
     return state
 
 
-def positions_hash(positions: Sequence[PositionRecord]) -> bytes:
+def positions_hash(positions: Sequence[Position]) -> bytes:
     """Return the running hash of position records; 32 zero bytes of none."""
     state = bytes(HASH_BYTES)
     for position in positions:

@@ -117,29 +117,6 @@ def pack_position(position: Position) -> bytes:
     )
 
 
-def positions_hash(positions: Sequence[Position]) -> bytes:
-    """Return the running hash over position records (account u32, then the 18 bytes), as the clearing leaves it."""
-    running = NO_HASH
-    for position in positions:
-        running = keccak(running + _U32.pack(position.account) + pack_position(position))
-    return running
-
-
-def unpack_positions(packed: bytes) -> tuple[Position, ...]:
-    """Return the positions that a clearing's event carries, 22 bytes each.
-
-    Raises:
-        InputError: the bytes end inside a record.
-    """
-    size = _U32.size + _POSITION_BYTES
-    if len(packed) % size:
-        raise InputError(f"position records have {size} bytes each, {len(packed)} bytes are no whole number of them")
-    return tuple(
-        _position(AccountId(_U32.unpack_from(packed, at)[0]), packed[at + _U32.size : at + size])
-        for at in range(0, len(packed), size)
-    )
-
-
 def pack_corrections(changes: Sequence[tuple[MeteredAccount, MeteredAccount]]) -> bytes:
     """Return the page of a correcting report from (as settled, as corrected) pairs, accounts strictly rising."""
     return b"".join(pack_record(old) + _pack_new(new) for old, new in changes)

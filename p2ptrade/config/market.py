@@ -5,11 +5,12 @@ from typing import Final
 from eth_typing import ChecksumAddress
 from eth_utils.address import to_checksum_address
 
-from p2ptrade.chain.contracts.settlement import ImbalanceRule, SettlementRules
 from p2ptrade.chain.deployment_plan import Holders, Parameters, Plan
 from p2ptrade.config.keys import dev_key
 from p2ptrade.config.sections import DeploySettings, HolderSettings
+from p2ptrade.domain.settlement import ImbalanceRule, SettlementRules
 from p2ptrade.domain.slot import Windows
+from p2ptrade.domain.tariff import Deviation
 from p2ptrade.domain.units import EnergyWh, PriceMicroPerKwh, SharePpm
 from p2ptrade.errors import ConfigError
 
@@ -49,9 +50,11 @@ def deployment_plan(settings: DeploySettings, now_s: int) -> Plan:
         claim_time_s=settings.claim_time_s,
         answer_time_s=settings.answer_time_s,
         rules=SettlementRules(
-            tolerance_wh=EnergyWh(rules.tolerance_wh),
-            tolerance_ppm=SharePpm(rules.tolerance_ppm),
-            deviation_micro_per_kwh=PriceMicroPerKwh(rules.deviation_micro_per_kwh),
+            deviation=Deviation(
+                PriceMicroPerKwh(rules.deviation_micro_per_kwh),
+                EnergyWh(rules.tolerance_wh),
+                SharePpm(rules.tolerance_ppm),
+            ),
             breach_micro_per_kwh=PriceMicroPerKwh(rules.breach_micro_per_kwh),
             imbalance_rule=ImbalanceRule[rules.imbalance_rule.upper()],
             quorum=rules.quorum,

@@ -12,9 +12,10 @@ from eth_hash.auto import keccak
 from eth_typing import ChecksumAddress
 
 from p2ptrade.chain.contracts.participant_registry import Admission
-from p2ptrade.chain.contracts.tariffs import SLOTS_PER_DAY, TariffPrices
+from p2ptrade.chain.contracts.tariffs import SLOTS_PER_DAY
 from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.outbox import Outbox
+from p2ptrade.domain.settlement import RetailPrices
 from p2ptrade.domain.slot import start_of
 from p2ptrade.domain.tariff import Tariff
 from p2ptrade.domain.units import AccountId, AmountMicro, SlotNumber
@@ -83,7 +84,7 @@ def publish_tariff(market: Market, retailer: Outbox, tariff: Tariff, days: Itera
     missing = [day for day in sorted(days) if day > last]
     for day in missing:
         slots = (start_of(SlotNumber(day * SLOTS_PER_DAY + of_day)) for of_day in range(SLOTS_PER_DAY))
-        prices = [TariffPrices(tariff.retail_price(start), tariff.feed_in_price(start)) for start in slots]
+        prices = [RetailPrices(tariff.retail_price(start), tariff.feed_in_price(start)) for start in slots]
         intent = f"tariff/{day}"
         retailer.submit(intent, market.tariffs.address, market.tariffs.publish_data(day, prices))
         retailer.wait(intent)
@@ -100,7 +101,8 @@ def pay_in(market: Market, holder: Outbox, account: AccountId, amount_micro: Amo
     approval, payment = f"approve/{account}/{name}", f"pay-in/{account}/{name}"
     if holder.find(payment) is None and held < amount_micro:
         raise RefusedError(
-            f"{holder.sender} holds {held} micro-credits, {amount_micro} are needed: record a deposit first"
+            f"{holder.sender} holds {held} micro-credits, {amount_micro} are needed: "
+            "the treasurer records a deposit first, `p2ptrade office credit`"
         )
     credits_, ledger = market.credits, market.ledger
     allow = credits_.call_data("approve", ledger.address, amount_micro)

@@ -9,7 +9,7 @@ from eth_utils.address import to_checksum_address
 from p2ptrade.chain.contracts.authority import Role
 from p2ptrade.chain.contracts.tariffs import SLOTS_PER_DAY
 from p2ptrade.chain.deployed import Market
-from p2ptrade.chain.settlement_page import unpack_positions
+from p2ptrade.chain.packing import unpack_positions
 from p2ptrade.chain.typed_data import ReportMessage
 from p2ptrade.domain.metered import ClearedSlot
 from p2ptrade.domain.report import Report
@@ -132,7 +132,7 @@ class MarketView:
             return ClearingFacts()
         result = cleared.result
         return ClearingFacts(
-            positions=unpack_positions(cleared.positions),
+            positions=tuple(unpack_positions(cleared.positions)),
             packed_positions=cleared.positions,
             cleared=ClearedSlot(result.bought_wh, result.network_micro, result.fee_micro, result.rent_micro),
             envelope_root=cleared.envelope_root,

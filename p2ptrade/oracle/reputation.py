@@ -20,7 +20,6 @@ from p2ptrade.chain.typed_data import DayCountsMessage, Domain, sign
 from p2ptrade.domain.metered import MeteredAccount
 from p2ptrade.domain.order import VoidReason
 from p2ptrade.domain.reputation import pack_day
-from p2ptrade.domain.tariff import Deviation
 from p2ptrade.domain.units import AccountId, SlotNumber
 from p2ptrade.errors import PeerUnreachableError, TransactionRevertedError
 from p2ptrade.oracle.chain_view import MarketView
@@ -92,8 +91,7 @@ class DayPoster:
             return b""
         if not is_complete(self.view.states(slots)):
             return None
-        rules = self.market.settlement.rules(slots[-1])
-        deviation = Deviation(rules.deviation_micro_per_kwh, rules.tolerance_wh, rules.tolerance_ppm)
+        deviation = self.market.settlement.rules(slots[-1]).deviation
         return pack_day(counts_of_day(accounts, [self._facts(slot) for slot in slots], deviation))
 
     def _facts(self, slot: SlotNumber) -> SlotFacts:

@@ -12,18 +12,15 @@ from typing import Any
 from p2ptrade.chain.contracts.base import EventRecord
 from p2ptrade.chain.contracts.double_auction import SlotResult
 from p2ptrade.chain.deployed import Market
+from p2ptrade.chain.packing import unpack_positions
 from p2ptrade.chain.settled_pages import page_in, transaction_inputs
-from p2ptrade.chain.settlement_page import unpack_corrections, unpack_positions, unpack_slot
+from p2ptrade.chain.settlement_page import unpack_corrections, unpack_slot
 from p2ptrade.domain.grid_data import GridData
 from p2ptrade.domain.metered import NO_MONEY, ClearedSlot, MeteredAccount
 from p2ptrade.domain.settlement import (
-    ImbalanceRule,
-    RetailPrices,
-    SettlementRules,
     settle_correction,
     settle_slot,
 )
-from p2ptrade.domain.tariff import Deviation
 from p2ptrade.domain.units import AccountId, AmountMicro, PriceHalfMicroPerKwh, PriceMicroPerKwh, SlotNumber
 from p2ptrade.wallet.bill import BillLine, Metered, Trade, bill_line
 
@@ -111,9 +108,8 @@ def _metered(
     readings = {reading.account: reading for reading in settled.accounts}
     if account not in readings:
         return None
-    (tariff,) = market.tariffs.prices([slot])
-    prices = RetailPrices(tariff.retail_micro_per_kwh, tariff.feed_in_micro_per_kwh)
-    rules = _rules(market, slot)
+    (prices,) = market.tariffs.prices([slot])
+    rules = market.settlement.rules(slot)
     whole = settle_slot(settled.accounts, cleared, prices, rules)
     own = next(each for each in whole.accounts if each.account == account)
     corrections = [
@@ -124,18 +120,6 @@ def _metered(
     ]
     corrected = AmountMicro(sum(corrections, NO_MONEY))
     return Metered(readings[account], own, prices, settled.transaction, corrected)
-
-
-def _rules(market: Market, slot: SlotNumber) -> SettlementRules:
-    held = market.settlement.rules(slot)
-    return SettlementRules(
-        Deviation(held.deviation_micro_per_kwh, held.tolerance_wh, held.tolerance_ppm),
-        held.breach_micro_per_kwh,
-        ImbalanceRule(int(held.imbalance_rule)),
-        held.quorum,
-        held.feeder_cap_wh,
-        held.delivery_cap_wh,
-    )
 
 
 def _cleared_slot(values: Any) -> ClearedSlot:

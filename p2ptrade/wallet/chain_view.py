@@ -37,4 +37,4 @@ class MarketView:
             (tariff,) = self.market.tariffs.prices([slot])
         except TransactionRevertedError:
             return None
-        return SlotPrices(tariff.retail_micro_per_kwh, tariff.feed_in_micro_per_kwh, grid.charges.total_micro_per_kwh)
+        return SlotPrices(tariff.retail, tariff.feed_in, grid.charges.total_micro_per_kwh)

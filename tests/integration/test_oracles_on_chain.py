@@ -78,7 +78,7 @@ def stage(world: SmallMarket, tmp_path: Path) -> Iterator[Stage]:
 
 def prices(stage: Stage) -> tuple[int, int]:
     (price,) = stage.world.market.tariffs.prices([stage.slot])
-    return price.retail_micro_per_kwh, price.feed_in_micro_per_kwh
+    return price.retail, price.feed_in
 
 
 def test_a_slot_with_all_readings_is_settled_at_the_tariffs(stage: Stage) -> None:

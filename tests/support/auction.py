@@ -22,7 +22,6 @@ from eth_hash.auto import keccak
 from p2ptrade.chain.packing import (
     BookRecord,
     OpenedRecord,
-    PositionRecord,
     SealEntry,
     SupersededRecord,
     UnopenedRecord,
@@ -44,6 +43,7 @@ from p2ptrade.domain.grid_data import ROOT, Charges, GridData, ZoneLimits
 from p2ptrade.domain.money import buyer_pays_rounded_up, cost_rounded_up, seller_receives_rounded_down
 from p2ptrade.domain.order import Side, Step, VoidReason
 from p2ptrade.domain.participant import AccountState, CoverRules
+from p2ptrade.domain.position import Position
 from p2ptrade.domain.units import SLOT_SECONDS, AccountId, AmountMicro, EnergyWh, PriceMicroPerKwh, SlotNumber
 from p2ptrade.market import clear
 from p2ptrade.transport.book_reading import BookContext, read_book
@@ -78,7 +78,7 @@ class Expected:
     """What Python says that a book comes to."""
 
     prices: tuple[int, ...]
-    positions: tuple[PositionRecord, ...]
+    positions: tuple[Position, ...]
     voids: tuple[tuple[AccountId, VoidReason], ...]
     forfeited: dict[int, int]
     network_micro: int
@@ -335,12 +335,12 @@ def expected_of(page: bytes, context: BookContext) -> Expected:
         if order.side is Side.BID:
             pays = buyer_pays_rounded_up(EnergyWh(energy), price, charge)
             buyers_pay += pays
-            positions.append(PositionRecord(order.account, energy, pays, AmountMicro(0)))
+            positions.append(Position(order.account, energy, pays, AmountMicro(0)))
         else:
             revenue = seller_receives_rounded_down(EnergyWh(energy), price)
             collateral = cost_rounded_up(EnergyWh(energy), rules.collateral_price(context.accounts[order.account]))
             sellers_get += revenue
-            positions.append(PositionRecord(order.account, -energy, collateral, AmountMicro(revenue + collateral)))
+            positions.append(Position(order.account, -energy, collateral, AmountMicro(revenue + collateral)))
     bought = clearing.volume_wh
     network = bought * grid.charges.network_micro_per_kwh // 1000
     fee = bought * grid.charges.fee_micro_per_kwh // 1000

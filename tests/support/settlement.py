@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from p2ptrade.chain.settlement_page import PackedSlot, pack_slot, positions_hash
+from p2ptrade.chain.packing import positions_hash
+from p2ptrade.chain.settlement_page import PackedSlot, pack_slot
 from p2ptrade.chain.typed_data import ReportMessage, settlement_domain
 from p2ptrade.domain.metered import CAPACITY_WH_PER_KW, ClearedSlot, MeteredAccount, SlotTotals
 from p2ptrade.domain.position import Position

@@ -8,15 +8,9 @@ from typing import Any, ClassVar
 from p2ptrade.chain.client import LATEST, Block
 from p2ptrade.chain.contracts.base import ContractWrapper
 from p2ptrade.chain.typed_data import ReportMessage
+from p2ptrade.domain.settlement import ImbalanceRule, SettlementRules
+from p2ptrade.domain.tariff import Deviation
 from p2ptrade.domain.units import AccountId, EnergyWh, PriceMicroPerKwh, SharePpm, SlotNumber
-
-
-class ImbalanceRule(IntEnum):
-    """How the price of an imbalance is found."""
-
-    OWN_DEVIATION = 0
-    MATCHED_SIDES = 1
-    ONE_PRICE = 2
 
 
 class SettlementState(IntEnum):
@@ -29,46 +23,31 @@ class SettlementState(IntEnum):
     STALE = 4
 
 
-@dataclass(frozen=True, slots=True)
-class SettlementRules:
-    """The rules of settlement: tolerance, penalties, quorum and sanity caps."""
+def rules_of(values: Sequence[Any]) -> SettlementRules:
+    """Return the rules that the contract's struct holds."""
+    tolerance, share, penalty, breach, rule, quorum, feeder_cap, delivery_cap = values
+    return SettlementRules(
+        Deviation(PriceMicroPerKwh(penalty), EnergyWh(tolerance), SharePpm(share)),
+        PriceMicroPerKwh(breach),
+        ImbalanceRule(rule),
+        quorum,
+        EnergyWh(feeder_cap),
+        EnergyWh(delivery_cap),
+    )
 
-    tolerance_wh: EnergyWh
-    tolerance_ppm: SharePpm
-    deviation_micro_per_kwh: PriceMicroPerKwh
-    breach_micro_per_kwh: PriceMicroPerKwh
-    imbalance_rule: ImbalanceRule
-    quorum: int
-    feeder_cap_wh: EnergyWh
-    delivery_cap_wh: EnergyWh
 
-    @classmethod
-    def of(cls, values: Sequence[Any]) -> "SettlementRules":
-        """Return the rules that the contract's struct holds."""
-        tolerance, share, deviation, breach, rule, quorum, feeder, delivery = values
-        return cls(
-            EnergyWh(tolerance),
-            SharePpm(share),
-            PriceMicroPerKwh(deviation),
-            PriceMicroPerKwh(breach),
-            ImbalanceRule(rule),
-            quorum,
-            EnergyWh(feeder),
-            EnergyWh(delivery),
-        )
-
-    def as_tuple(self) -> tuple[int, ...]:
-        """Return the rules as the contract's struct."""
-        return (
-            self.tolerance_wh,
-            self.tolerance_ppm,
-            self.deviation_micro_per_kwh,
-            self.breach_micro_per_kwh,
-            int(self.imbalance_rule),
-            self.quorum,
-            self.feeder_cap_wh,
-            self.delivery_cap_wh,
-        )
+def rules_struct(rules: SettlementRules) -> tuple[int, ...]:
+    """Return the rules as the contract's struct."""
+    return (
+        rules.deviation.tolerance,
+        rules.deviation.tolerance_share,
+        rules.deviation.penalty,
+        rules.breach_micro_per_kwh,
+        int(rules.imbalance_rule),
+        rules.quorum,
+        rules.feeder_cap_wh,
+        rules.delivery_cap_wh,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +68,7 @@ class Settlement(ContractWrapper):
 
     def rules(self, slot: SlotNumber, *, block: Block = LATEST) -> SettlementRules:
         """Return the rules that hold for a slot."""
-        return SettlementRules.of(self.read("rulesAt", slot, block=block))
+        return rules_of(self.read("rulesAt", slot, block=block))
 
     def state(self, slot: SlotNumber, *, block: Block = LATEST) -> SettlementState:
         """Return where a slot is."""

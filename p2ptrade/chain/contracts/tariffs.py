@@ -1,11 +1,11 @@
 """The fallback tariffs: what the retailer of last resort charges and pays in each slot."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from p2ptrade.chain.client import LATEST, Block
 from p2ptrade.chain.contracts.base import ContractWrapper
+from p2ptrade.domain.settlement import RetailPrices
 from p2ptrade.domain.units import PriceMicroPerKwh, SlotNumber
 from p2ptrade.errors import InputError
 
@@ -13,27 +13,19 @@ SLOTS_PER_DAY = 96
 _SLOTS_PER_WORD = 4
 
 
-@dataclass(frozen=True, slots=True)
-class TariffPrices:
-    """Retail and feed-in price of a slot, in micro-credits per kWh."""
-
-    retail_micro_per_kwh: PriceMicroPerKwh
-    feed_in_micro_per_kwh: PriceMicroPerKwh
-
-
 class Tariffs(ContractWrapper):
     """Prices by slot, published by UTC day."""
 
     NAME: ClassVar[str] = "Tariffs"
 
-    def prices(self, slots: Sequence[SlotNumber], *, block: Block = LATEST) -> list[TariffPrices]:
+    def prices(self, slots: Sequence[SlotNumber], *, block: Block = LATEST) -> list[RetailPrices]:
         """Return the prices of slots.
 
         Raises:
             TransactionRevertedError: nothing was published for one of them.
         """
         found = self.read_many("priceAt", [(slot,) for slot in slots], block=block)
-        return [TariffPrices(PriceMicroPerKwh(retail), PriceMicroPerKwh(feed_in)) for retail, feed_in in found]
+        return [RetailPrices(PriceMicroPerKwh(retail), PriceMicroPerKwh(feed_in)) for retail, feed_in in found]
 
     def last_day(self, *, block: Block = LATEST) -> int:
         """Return the last UTC day (epoch seconds / 86400) with prices; 0 if there is none."""
@@ -43,12 +35,12 @@ class Tariffs(ContractWrapper):
         """Return how long before its day a tariff must be published, in seconds."""
         return int(self.read("notice"))
 
-    def publish_data(self, day: int, prices: Sequence[TariffPrices]) -> bytes:
+    def publish_data(self, day: int, prices: Sequence[RetailPrices]) -> bytes:
         """Return the call that publishes the 96 prices of a UTC day."""
         return self.call_data("publish", day, packed_day(prices))
 
 
-def packed_day(prices: Sequence[TariffPrices]) -> list[int]:
+def packed_day(prices: Sequence[RetailPrices]) -> list[int]:
     """Return 96 prices as the contract stores them: four slots a word, the first lowest; retail below feed-in.
 
     Raises:
@@ -56,7 +48,7 @@ def packed_day(prices: Sequence[TariffPrices]) -> list[int]:
     """
     if len(prices) != SLOTS_PER_DAY:
         raise InputError(f"a day of tariffs has {SLOTS_PER_DAY} slots, not {len(prices)}")
-    lanes = [price.retail_micro_per_kwh | price.feed_in_micro_per_kwh << 32 for price in prices]
+    lanes = [price.retail | price.feed_in << 32 for price in prices]
     return [
         sum(lane << 64 * place for place, lane in enumerate(lanes[at : at + _SLOTS_PER_WORD]))
         for at in range(0, SLOTS_PER_DAY, _SLOTS_PER_WORD)

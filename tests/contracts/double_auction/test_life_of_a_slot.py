@@ -8,10 +8,11 @@ deadline, never both.
 
 import pytest
 
-from p2ptrade.chain.packing import PositionRecord, pack_positions, positions_hash, unpack_positions, unpack_voids
+from p2ptrade.chain.packing import pack_positions, positions_hash, unpack_positions, unpack_voids
 from p2ptrade.chain.typed_data import OrderMessage, sign
 from p2ptrade.domain.grid_data import Charges
 from p2ptrade.domain.order import Side, VoidReason
+from p2ptrade.domain.position import Position
 from p2ptrade.domain.units import PriceMicroPerKwh, ZoneId
 from tests.support.auction import (
     BONDS,
@@ -346,7 +347,7 @@ def traded_slot(market: Market) -> Slot:
     return slot
 
 
-def slot_positions(market: Market, slot: Slot) -> list[PositionRecord]:
+def slot_positions(market: Market, slot: Slot) -> list[Position]:
     """Return the positions of a cleared slot, from its event."""
     topics = [market.auction.abi.events["Cleared"].topic]
     logs = market.chain.rpc.call(
