@@ -55,7 +55,7 @@ def run_oracle(
         outbox = None if key is None else stack.enter_context(_outbox(settings, market, database, key))
         view, metrics = MarketView(market), OracleMetrics()
         store = OracleTable(database, f"{market.client.chain_id}:{market.settlement.address}")
-        desk = Desk(chain=view, store=store, domain=market.reading_domain, metrics=metrics)
+        desk = Desk(view, store, market.reading_domain, metrics, checkpoint(settings))
         peers = [
             RemoteOracle(stack.enter_context(OracleClient(url, timeout_s=PEER_TIMEOUT_S)), market.reading_domain)
             for number, url in enumerate(own.peers)

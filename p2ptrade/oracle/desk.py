@@ -11,6 +11,7 @@ from enum import Enum
 
 from p2ptrade.chain.signatures import recover
 from p2ptrade.chain.typed_data import Domain, ReadingMessage
+from p2ptrade.domain.checkpoint import Checkpoint, pass_by
 from p2ptrade.domain.reading import SignedReading
 from p2ptrade.domain.report import KeptReading
 from p2ptrade.domain.units import AccountId
@@ -46,6 +47,7 @@ class Desk:
     store: Store
     domain: Domain
     metrics: OracleMetrics = field(default_factory=OracleMetrics)
+    checkpoint: Checkpoint = pass_by
     stored: int = 0
     _newest: dict[AccountId, SignedReading] = field(default_factory=dict)
     _points: Mapping[AccountId, MeterPoint] = field(default_factory=dict)
@@ -61,22 +63,18 @@ class Desk:
             ChainUnreachableError: the chain cannot be asked whose the readings are.
         """
         with self._lock:
-            self._know({signed.reading.account for signed in readings})
+            self._points = self.chain.meter_points()  # a key that was withdrawn a block ago signs nothing any more
             now_s = self.chain.head().time_s
             kept: list[KeptReading] = []
             newest = dict(self._newest)
             answers = [self._examine(signed, newest, kept, now_s) for signed in readings]
             self.store.keep_readings(kept)
+            self.checkpoint("oracle.stored")
             self._newest = newest
             self.stored += len(kept)
         for answer in answers:
             self.metrics.readings.labels(answer.taken.value).inc()
         return answers
-
-    def _know(self, accounts: set[AccountId]) -> None:
-        """Ask the chain for metering again if somebody is unknown or changed the gateway."""
-        if accounts - self._points.keys():
-            self._points = self.chain.meter_points()
 
     def _examine(
         self, signed: SignedReading, newest: dict[AccountId, SignedReading], kept: list[KeptReading], now_s: int
@@ -103,14 +101,10 @@ class Desk:
         return _answer(signed, Taken.STORED)
 
     def _is_signed(self, signed: SignedReading, point: MeterPoint) -> bool:
-        """Return whether the digest is the reading's and the signature its gateway's, a changed gateway included."""
+        """Return whether the digest is the reading's and the signature its gateway's."""
         if ReadingMessage.of(signed.reading).digest(self.domain) != signed.digest:
             return False
-        signer = recover(signed.digest, signed.signature)
-        if signer == point.gateway:
-            return True
-        self._points = self.chain.meter_points()
-        return signer is not None and signer == self._points[point.account].gateway
+        return recover(signed.digest, signed.signature) == point.gateway
 
     def _again(self, signed: SignedReading, last: SignedReading) -> Answer:
         """Answer a reading whose number is not a new one."""

@@ -168,6 +168,7 @@ class Oracle:
         if now_s < our_turn_s:
             progress.stands = "agreed; another oracle's turn"
             return None
+        self.checkpoint("oracle.agreed")
         return signatures
 
     def _sign(self, progress: Progress, kept: KeptReport) -> SignedReport | None:

@@ -1,0 +1,155 @@
+"""The oracle's desk: which readings it takes, knows, flags and refuses.
+
+Paths: a reading that is new, sent again, another under the same number, of a stranger, of another meter point,
+unsigned, by another key, altered, of the future, rolled back, after a changed gateway; after a restart.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from p2ptrade.chain.keys import SigningKey
+from p2ptrade.chain.typed_data import ReadingMessage, reading_domain, sign
+from p2ptrade.domain.reading import NO_PREDECESSOR, Quality, Reading, Registers, SignedReading
+from p2ptrade.domain.slot import end_of
+from p2ptrade.domain.units import AccountId, EnergyWh, EpochSeconds, SlotNumber
+from p2ptrade.oracle.desk import Desk, Taken
+from p2ptrade.oracle.ports import Head, MeterPoint
+from p2ptrade.store import Database
+from p2ptrade.store.oracle import OracleTable
+
+GATEWAY, NEXT_GATEWAY, STRANGER = (SigningKey.from_secret(bytes([n]) * 32) for n in (1, 2, 3))
+DOMAIN = reading_domain(1337, GATEWAY.address)
+ALICE = AccountId(16)
+POINT = MeterPoint(ALICE, b"\x07" * 32, GATEWAY.address, 10, EpochSeconds(0))
+SLOT = SlotNumber(2_000_000)
+
+
+class Registry:
+    """A chain that knows one meter point, at a time after the slots of the tests."""
+
+    def __init__(self) -> None:
+        self.point = POINT
+
+    def head(self) -> Head:
+        return Head(1, end_of(SlotNumber(SLOT + 5)))
+
+    def meter_points(self) -> Mapping[AccountId, MeterPoint]:
+        return {ALICE: self.point}
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry()
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> OracleTable:
+    return OracleTable(Database.open(tmp_path / "oracle.sqlite"), "market")
+
+
+@pytest.fixture
+def desk(registry: Registry, table: OracleTable) -> Desk:
+    return Desk(registry, table, DOMAIN)  # type: ignore[arg-type]
+
+
+def reading(before: SignedReading | None = None, import_wh: int = 100) -> Reading:
+    last = before.reading if before else None
+    slot = SlotNumber(last.slot + 1 if last else SLOT)
+    return Reading(
+        account=ALICE,
+        meter_point=POINT.meter_point,
+        slot=slot,
+        registers=Registers(EnergyWh((last.registers.import_wh if last else 0) + import_wh), EnergyWh(0)),
+        meter_time_s=EpochSeconds(end_of(slot)),
+        quality=Quality.MEASURED,
+        sequence=last.sequence + 1 if last else 1,
+        previous=before.digest if before else NO_PREDECESSOR,
+    )
+
+
+def signed(what: Reading, key: SigningKey = GATEWAY) -> SignedReading:
+    message = ReadingMessage.of(what)
+    return SignedReading(what, message.digest(DOMAIN), sign(message, DOMAIN, key))
+
+
+def outcome(desk: Desk, *readings: SignedReading) -> list[Taken]:
+    return [answer.taken for answer in desk.take(readings)]
+
+
+def test_readings_are_taken_in_order_and_known_when_they_come_again(desk: Desk, table: OracleTable) -> None:
+    first = signed(reading())
+    second = signed(reading(first))
+
+    assert outcome(desk, first, second) == [Taken.STORED, Taken.STORED]
+    assert outcome(desk, first, second) == [Taken.KNOWN, Taken.KNOWN]
+    assert [kept.signed for kept in table.of_slot(second.reading.slot).values()] == [second]
+
+
+def test_a_desk_that_was_restarted_knows_what_it_had(desk: Desk, registry: Registry, table: OracleTable) -> None:
+    first = signed(reading())
+    outcome(desk, first)
+    again = Desk(registry, table, DOMAIN)  # type: ignore[arg-type]
+
+    assert outcome(again, first, signed(reading(first))) == [Taken.KNOWN, Taken.STORED]
+
+
+def test_another_reading_under_the_same_number_is_refused(desk: Desk, table: OracleTable) -> None:
+    outcome(desk, signed(reading()))
+
+    assert outcome(desk, signed(reading(import_wh=50))) == [Taken.REFUSED]
+    assert table.of_slot(SLOT)[ALICE].signed.reading.registers.import_wh == 100
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        signed(reading(), STRANGER),
+        replace(signed(reading()), signature=bytes(64)),
+        replace(signed(reading()), reading=reading(import_wh=101)),
+        signed(replace(reading(), meter_point=b"\x08" * 32)),
+        signed(replace(reading(), account=AccountId(17))),
+        signed(
+            replace(reading(), slot=SlotNumber(SLOT + 50), meter_time_s=EpochSeconds(end_of(SlotNumber(SLOT + 50))))
+        ),
+    ],
+    ids=["another key", "no signature", "altered", "another meter", "a stranger's account", "of the future"],
+)
+def test_what_the_registered_gateway_did_not_sign_is_refused(
+    desk: Desk, table: OracleTable, forged: SignedReading
+) -> None:
+    assert outcome(desk, forged) == [Taken.REFUSED]
+    assert table.newest() == {}
+
+
+def test_a_register_that_fell_is_kept_and_flagged_never_repaired(desk: Desk, table: OracleTable) -> None:
+    first = signed(reading(import_wh=500))
+    fallen = signed(reading(first, import_wh=-200))
+
+    assert outcome(desk, first, fallen) == [Taken.STORED, Taken.FLAGGED]
+    kept = table.of_slot(fallen.reading.slot)[ALICE]
+    assert (kept.signed.reading.registers.import_wh, kept.flags) == (300, ("register backwards",))
+
+
+def test_a_gateway_that_was_replaced_may_sign_at_once_and_the_old_one_no_more(desk: Desk, registry: Registry) -> None:
+    first = signed(reading())
+    outcome(desk, first)
+    registry.point = replace(POINT, gateway=NEXT_GATEWAY.address)
+
+    assert outcome(desk, signed(reading(first), GATEWAY)) == [Taken.REFUSED]
+    assert outcome(desk, signed(reading(first), NEXT_GATEWAY)) == [Taken.STORED]
+
+
+def test_the_store_finds_the_readings_around_a_gap(desk: Desk, table: OracleTable) -> None:
+    first = signed(reading())
+    later = reading(first)
+    skipped = signed(replace(later, slot=SlotNumber(SLOT + 3), meter_time_s=EpochSeconds(end_of(SlotNumber(SLOT + 3)))))
+    outcome(desk, first, skipped)
+
+    before, after = table.nearest(ALICE, SlotNumber(SLOT + 2))
+
+    assert before is not None
+    assert after is not None
+    assert (before.signed, after.signed) == (first, skipped)
