@@ -15,6 +15,12 @@ class DevChain:
         """Make one block, with time stamp `at_s` if given."""
         self._rpc.call("evm_mine", *([] if at_s is None else [at_s]))
 
+    def warp_to(self, instant_s: int) -> None:
+        """Make a block at `instant_s` and let time go on from there."""
+        head = self._rpc.call("eth_getBlockByNumber", "latest", False)
+        self._rpc.call("evm_increaseTime", instant_s - int(head["timestamp"], 16))
+        self._rpc.call("evm_mine")
+
     def snapshot(self) -> str:
         """Return a handle of the present state."""
         return str(self._rpc.call("evm_snapshot"))

@@ -163,7 +163,9 @@ def _keystore_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"the keystore {path} cannot be read: {error.strerror}") from None
+        raise ConfigError(
+            f"the keystore {path} cannot be read: {error.strerror}; `p2ptrade wallet new NAME` makes one"
+        ) from None
     except ValueError:
         raise ConfigError(f"{path.name} is no V3 keystore: it is not JSON") from None
     if not isinstance(content, dict):

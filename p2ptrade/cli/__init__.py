@@ -69,8 +69,13 @@ def run(arguments: list[str]) -> int:
 
 def _application(group: str) -> "typer.Typer":
     """Return the typer application of a group, set to plain text and to keep values out of tracebacks."""
+    from p2ptrade.cli.help import WholeSentences
+
     attribute, _ = _GROUPS[group]
     application: typer.Typer = getattr(import_module(f"p2ptrade.cli.{group}"), attribute)
+    application.info.cls = WholeSentences
+    # Completion would have to know the groups, which are loaded only when they are asked for.
+    application._add_completion = False
     application.rich_markup_mode = None
     application.pretty_exceptions_enable = False
     return application

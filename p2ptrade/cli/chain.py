@@ -1,18 +1,25 @@
-"""`p2ptrade chain`: run the embedded chain, or look at any chain."""
+"""`p2ptrade chain`: run the embedded chain, move its clock on, or look at any chain."""
 
 import json
+import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from p2ptrade.chain.client import ChainClient
+from p2ptrade.chain.dev_chain import DevChain
 from p2ptrade.chain.engine import EngineKind, EngineOptions, Mining, become
 from p2ptrade.cli.options import ConfigOption, JsonOption
 from p2ptrade.config import EngineSettings, load_settings
+from p2ptrade.errors import ChainError, InputError, RefusedError
 
-chain_app = typer.Typer(help="Run the embedded chain, or look at any chain.", no_args_is_help=True)
+chain_app = typer.Typer(help="Run the embedded chain, move its clock on, or look at any chain.", no_args_is_help=True)
+
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_TIME_SPAN: Final = re.compile(r"([0-9]{1,6})([smhd])")
 
 
 @chain_app.command("run")
@@ -68,6 +75,46 @@ def check_chain(
         sys.stdout.write(json.dumps(found) + "\n")
     else:
         sys.stdout.write("".join(f"{name:<14}{value}\n" for name, value in found.items()))
+
+
+@chain_app.command("warp")
+def warp_chain(
+    to: Annotated[
+        str, typer.Argument(metavar="WHEN", help="How far (90s, 25m, 2h, 1d), or until when: 2026-06-11T14:00, UTC.")
+    ],
+    config: ConfigOption = None,
+) -> None:
+    """Move the clock of an embedded chain on, for trying things out: daemons take their time from the chain."""
+    client = ChainClient.connect(load_settings(config).chain.url)
+    now_s = client.now_s()
+    until_s = instant_from(to, now_s)
+    if until_s <= now_s:
+        raise RefusedError(f"it is {_utc(now_s)} on the chain already, and its clock never goes back")
+    try:
+        DevChain(client).warp_to(until_s)
+    except ChainError as error:
+        raise RefusedError(f"{client.rpc.url} is no embedded chain, its clock cannot be moved: {error}") from None
+    sys.stdout.write(f"it is {_utc(client.now_s())} on the chain\n")
+
+
+def instant_from(text: str, now_s: int) -> int:
+    """Return the instant meant by a time span from `now_s` on, or by a date with or without a time, in UTC.
+
+    Raises:
+        InputError: it is neither.
+    """
+    span = _TIME_SPAN.fullmatch(text)
+    if span is not None:
+        return now_s + int(span[1]) * _SECONDS[span[2]]
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"{text!r} is no time: write 90s, 25m, 2h, 1d or, in UTC, 2026-06-11T14:00") from None
+    return int((instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp())
+
+
+def _utc(instant_s: int) -> str:
+    return f"{datetime.fromtimestamp(instant_s, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def engine_options(settings: EngineSettings) -> EngineOptions:

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", metavar="FILE", help="Settings (TOML); the environment stands over it.")
+    Path | None,
+    typer.Option("--config", "-c", metavar="FILE", help="Settings (TOML); P2PTRADE_CONFIG may name the file instead."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before acting.")]

@@ -48,6 +48,16 @@ def order_lines(
     grid = session.view.grid_data(slot)
     if grid is not None and buying:
         lines.insert(-1, f"{human.cents_per_kwh(grid.charges.total_micro_per_kwh)} of it are charges and fee")
+    if grid is None:
+        limits_due_s = windows.limits_due(slot)
+        lines.append(
+            "WARNING: the grid operator has published no limits for this slot"
+            + (
+                f", and was to do so by {human.moment(limits_due_s, zone)}; it will lapse"
+                if limits_due_s <= now_s
+                else ""
+            )
+        )
     if account.cash_micro < cover + bond:
         lines.append(
             f"WARNING: the account holds {human.credits_of(account.cash_micro)}, less than cover and bond; "

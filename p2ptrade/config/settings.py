@@ -27,6 +27,7 @@ from p2ptrade.config.sections import (
 from p2ptrade.errors import ConfigError
 
 PREFIX: Final = "P2PTRADE_"
+FILE_VARIABLE: Final = PREFIX + "CONFIG"
 _NESTED: Final = "__"
 # What is never repeated, not even where it is wrong.
 _SECRETS: Final = {"password", "meter_salt"}
@@ -72,11 +73,13 @@ class Settings(BaseSettings):
 
 
 def load_settings(path: Path | None = None) -> Settings:
-    """Return the settings of a TOML file and the environment; of the environment alone without a file.
+    """Return the settings of a TOML file and over it the environment, which may name the file: `P2PTRADE_CONFIG`.
 
     Raises:
         ConfigError: the file cannot be read, or a name or value in it or in the environment is wrong.
     """
+    if path is None and os.environ.get(FILE_VARIABLE):
+        path = Path(os.environ[FILE_VARIABLE])
     content: dict[str, Any] = {} if path is None else _read_toml(path)
     base = Path() if path is None else path.resolve().parent
     _check_environment(os.environ)
@@ -132,7 +135,7 @@ def _kinds(annotation: Any) -> tuple[Any, ...]:
 def _check_environment(environment: Mapping[str, str]) -> None:
     """Refuse a variable of ours that sets nothing; pydantic would pass over it."""
     for variable in environment:
-        if variable.startswith(PREFIX):
+        if variable.startswith(PREFIX) and variable != FILE_VARIABLE:
             place = variable.removeprefix(PREFIX).lower().split(_NESTED)
             _require_known(place, variable)
 

@@ -161,7 +161,7 @@ class World:
                 "port": self.ports.dso,
                 "network": NETWORK,
                 "week": self.scenario.week,
-                "meter_salt": METER_SALT.encode().hex(),
+                "meter_salt": METER_SALT,
                 "interval_s": POLL_S,
             },
             "gateway": {

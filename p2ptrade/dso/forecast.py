@@ -1,6 +1,7 @@
 """The grid operator's forecast: every connection does what it did at the same time yesterday, give or take.
 
-The error has a standard deviation of a share of the forecast, and at least that of a household's small appliances.
+What it did is in the profiles of a sample week, which repeats for ever, as it does for the modelled meters. The error
+has a standard deviation of a share of the forecast, and at least that of a household's small appliances.
 """
 
 from typing import Final
@@ -27,11 +28,9 @@ class YesterdayForecast:
         self._net_wh = week.pv_wh - week.consumption_wh
         self._error_share, self._error_least_wh = error_share, error_least_wh
 
-    def forecast(self, slot: SlotNumber) -> Forecast | None:
-        """Return net injections (fed in positive) and their errors in Wh; nothing outside of the week."""
-        column, rest = divmod(start_of(slot) - DAY_S - self._week.start_s, SLOT_SECONDS)
-        if rest or not 0 <= column < self._week.slots:
-            return None
+    def forecast(self, slot: SlotNumber) -> Forecast:
+        """Return net injections (fed in positive) and their errors in Wh."""
+        column = (start_of(slot) - DAY_S - self._week.start_s) // SLOT_SECONDS % self._week.slots
         net_wh = self._net_wh[:, column].astype(np.int64)
         error_wh = np.maximum(np.abs(net_wh) * int(self._error_share) // PPM, self._error_least_wh)
         return Forecast(tuple(net_wh.tolist()), tuple(error_wh.tolist()))

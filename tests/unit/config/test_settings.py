@@ -151,3 +151,19 @@ def test_process_is_killed_only_at_the_place_and_count_that_were_set(monkeypatch
     reach("outbox.sent")
 
     assert len(killed) == 1
+
+
+def test_environment_may_name_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "market.toml").write_text('[relay]\nstate = "here"\n')
+    monkeypatch.setenv("P2PTRADE_CONFIG", str(tmp_path / "market.toml"))
+
+    assert load_settings().relay.state == tmp_path / "here"
+
+
+@pytest.mark.parametrize("section", ["dso", "gateway"])
+def test_salt_that_could_be_guessed_is_refused_and_not_repeated(tmp_path: Path, section: str) -> None:
+    path = tmp_path / "market.toml"
+    path.write_text(f'[{section}]\nmeter_salt = "too short"\n')
+
+    with pytest.raises(ConfigError, match=f"{section}.meter_salt must have at least 16 characters$"):
+        load_settings(path)
