@@ -227,6 +227,55 @@ def test_cash_that_just_covers_bond_and_order_suffices(market: Market) -> None:
     assert len(unpack_positions(cleared["positions"])) == 2
 
 
+def test_a_micro_credit_less_than_bond_and_order_does_not_suffice(market: Market) -> None:
+    buyer, seller, other = market.admit([0, 0, 0], cash_micro=0)
+    slot = market.new_slot()
+    slot.relay(buyer, Side.BID, [(1, 1)])  # a thousandth of a micro-credit, rounded up to one
+    slot.relay(seller, Side.OFFER, [(1, 0)])  # a hundredth of a credit per kWh, times one Wh
+    slot.relay(other, Side.OFFER, [(1001, 5)])
+    market.give({buyer.account: BONDS[0], seller.account: BONDS[0] + 99, other.account: BONDS[0] + 100_099})
+    slot.seal_and_close()
+
+    cleared = clear_and_check(slot).event(market.auction, "Cleared")
+
+    accounts = (buyer.account, seller.account, other.account)
+    assert unpack_voids(cleared["voids"]) == [(account, VoidReason.INSOLVENT) for account in accounts]
+
+
+def test_the_smallest_trade_is_rounded_up_for_the_buyer_and_down_for_the_seller(market: Market) -> None:
+    buyer, seller = market.admit([0, 0])
+    slot = market.new_slot()
+    slot.relay(buyer, Side.BID, [(1, 1)])
+    slot.relay(seller, Side.OFFER, [(1, 0)])
+    slot.seal_and_close()
+
+    cleared = clear_and_check(slot).event(market.auction, "Cleared")
+
+    # Half a micro-credit per kWh, times one Wh: the buyer pays one, the seller gets nothing but its collateral back.
+    bought, sold = unpack_positions(cleared["positions"])
+    assert list(cleared["prices"]) == [1]
+    assert (bought.locked_micro, bought.release_micro) == (1, 0)
+    assert sold.release_micro == sold.locked_micro == 100
+    assert market.auction.call("result", slot.number)[3] == 1
+
+
+@pytest.mark.parametrize(
+    "windows",
+    [
+        (1800, 1800, 1200, 600, 60),
+        (3600, 1200, 1200, 600, 60),
+        (3600, 1800, 600, 600, 60),
+        (3600, 1800, 1200, 600, 0),
+    ],
+)
+def test_windows_that_do_not_shrink_towards_delivery_are_refused(market: Market, windows: tuple[int, ...]) -> None:
+    platform = market.platform
+    links = (platform.authority, platform.ledger, platform.grid_limits, market.stake)
+
+    with reverts("BadWindows"):
+        market.chain.deploy("DoubleAuction", *links, windows, [0] * 8, [0] * 8)
+
+
 def test_phases_follow_the_clock_to_the_second(market: Market) -> None:
     slot = market.new_slot()
     seen = []
