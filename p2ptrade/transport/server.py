@@ -91,6 +91,9 @@ def run_service(
     server = uvicorn.Server(
         uvicorn.Config(
             app,
+            loop="asyncio",
+            http="h11",
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,
