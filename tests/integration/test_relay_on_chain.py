@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from p2ptrade.chain.contracts.double_auction import Submission
 from p2ptrade.chain.packing import unpack_positions, unpack_voids
+from p2ptrade.domain.grid_data import GridData
 from p2ptrade.domain.order import Side, Step, VoidReason
 from p2ptrade.domain.slot import slot_at, start_of
 from p2ptrade.domain.units import AccountId, EnergyWh, PriceMicroPerKwh, SlotNumber
+from p2ptrade.market import clear
 from p2ptrade.relay.app import make_relay_app
 from p2ptrade.relay.chain_view import AuctionView
 from p2ptrade.relay.desk import Desk
@@ -18,8 +21,10 @@ from p2ptrade.relay.service import Relay
 from p2ptrade.store import Database
 from p2ptrade.store.relay import RelayTable
 from p2ptrade.store.wallet import WalletTable
+from p2ptrade.transport.book_reading import BookContext, read_book
 from p2ptrade.transport.clients import RelayClient
 from p2ptrade.transport.daemon import Health
+from p2ptrade.transport.schemas.grid import VerdictRequest
 from p2ptrade.transport.schemas.market import RelayInfo
 from p2ptrade.wallet.direct import DirectChannel
 from p2ptrade.wallet.strategy import Intention
@@ -188,3 +193,32 @@ def test_a_false_claim_against_the_relay_is_answered_and_costs_its_bond(day: Day
     assert [each.values["digest"] for each in answered] == [order.digest]
     assert market.ledger.cash(buyer.account) == cash - market.relay_stake.read("challengeBondMicro")
     assert market.relay_stake.relay().stake_micro == stake
+
+
+def test_anybody_can_clear_a_slot_from_public_data_and_the_relay_takes_note(day: Day) -> None:
+    buyer, seller, _, stranger = day.world.homes
+    market, slot = day.world.market, day.slot
+    day.world.warp_to(start_of(slot) - 3000)
+    day.trader.seal(slot, {buyer.account: bid(600, 300_000), seller.account: offer(800, 100_000)})
+    day.at(1800 + COMMIT_LEAD_S)
+    day.world.warp_to(start_of(slot) - 1800)
+    day.trader.open(slot)
+
+    book = day.client.book(slot)
+    grid = GridData.unpack(book.grid_data)
+    accounts, rules = market.ledger.participants(), market.auction.cover_rules()
+    context = BookContext(slot, market.auction_domain, accounts, rules, grid)
+    prices = clear(read_book(book.pages, context).book).prices
+    request = VerdictRequest(
+        slot=slot, round_number=1, pages=book.pages, prices_half_micro_per_kwh=prices, grid_data=book.grid_data
+    )
+    verdict = day.relay.operator.verdict(request).signature
+    submission = Submission(slot, book.pages[0], prices, book.grid_data, b"", bytes(32), verdict)
+    outbox = day.world.outbox_of(stranger.key)
+    outbox.submit("solve", market.auction.address, market.auction.clear_data(submission))
+    outbox.wait("solve")
+    day.relay.step()
+
+    assert positions(day) == {buyer.account: 600, seller.account: -600}
+    assert day.relay.outbox.find(f"clear/{slot}") is None
+    assert day.client.slot(slot).stands == "cleared"
