@@ -89,7 +89,7 @@ class Parameters:
     reward_subsidy_micro: int = 100 * MICRO_PER_CREDIT
     rules: SettlementRules = field(
         default_factory=lambda: SettlementRules(
-            deviation=Deviation(PriceMicroPerKwh(20_000), EnergyWh(50), SharePpm(100_000)),
+            deviation=Deviation(PriceMicroPerKwh(1_000), EnergyWh(50), SharePpm(100_000)),
             breach_micro_per_kwh=PriceMicroPerKwh(200_000),
             imbalance_rule=ImbalanceRule.OWN_DEVIATION,
             quorum=3,
