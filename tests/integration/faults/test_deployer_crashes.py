@@ -12,14 +12,15 @@ import pytest
 
 from p2ptrade.chain.client import ChainClient
 from p2ptrade.chain.deployed import Deployment
+from p2ptrade.chain.deployment_plan import steps
 from p2ptrade.chain.engine import EngineOptions, Mining, RunningEngine, free_port, start
 from p2ptrade.chain.journal import Journal
-from p2ptrade.config import dev_key
+from p2ptrade.config import DeploySettings, HolderSettings, deployment_plan, dev_key
 from p2ptrade.domain.outgoing import Outgoing
 from tests.support.history import check_history
 
 PLACES = ("outbox.before-store", "outbox.stored", "outbox.sent", "outbox.before-update", "outbox.updated")
-STEPS = 27
+STEPS = len(steps(deployment_plan(DeploySettings(holders=HolderSettings(dev=True)), 0), dev_key(0).address))
 
 
 @pytest.fixture
