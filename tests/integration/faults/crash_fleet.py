@@ -13,8 +13,9 @@ OUTBOX = ("outbox.before-store", "outbox.stored", "outbox.sent", "outbox.before-
 PLACES: Mapping[str, tuple[str, ...]] = {
     "dso": ("dso.before-publish", *OUTBOX, "dso.before-log", "dso.logged"),
     "relay": ("relay.closed", *OUTBOX, "relay.approved"),
-    "oracle-0": ("oracle.stored", "oracle.drafted", "oracle.agreed", *OUTBOX),
+    "oracle-0": ("oracle.drafted", *OUTBOX),
     "oracle-1": OUTBOX[:1],
+    "oracle-2": ("oracle.stored",),
     "gateway": ("gateway.signed", "gateway.kept", "gateway.acknowledged"),
     "agent": ("wallet.before-keep", "wallet.kept", "wallet.seals-sent", "wallet.openings-sent"),
 }
