@@ -63,12 +63,17 @@ def command_line(options: EngineOptions) -> list[str]:
     """Return the program and arguments that serve the chain; checks all that can be wrong before.
 
     Raises:
-        ConfigError: the port is in use.
+        ConfigError: the port is in use, or the folder of the state cannot be made.
         EnvironmentNotReadyError: the engine is not installed.
     """
     require_free_port(options.host, options.port)
     if options.state_folder is not None:
-        options.state_folder.mkdir(parents=True, exist_ok=True)
+        try:
+            options.state_folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"the folder {options.state_folder} cannot be made: {error.strerror}; name another for the state"
+            ) from None
     return _anvil_command(options) if options.kind is EngineKind.ANVIL else _ganache_command(options)
 
 

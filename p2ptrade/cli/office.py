@@ -111,21 +111,25 @@ def read_admissions(path: Path) -> list[Admission]:
             if missing:
                 raise InputError(f"{path} lacks the columns {', '.join(missing)}")
             return [_admission(row, f"{path}, line {line}") for line, row in enumerate(reader, start=2)]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is no CSV file in UTF-8: {error}") from None
 
 
-def _admission(row: dict[str, str], where: str) -> Admission:
+def _admission(row: dict[str, str | None], where: str) -> Admission:
+    values = [row[column] or "" for column in COLUMNS]
+    if not all(values):
+        raise InputError(f"{where}: need a value in each of the columns {', '.join(COLUMNS)}")
+    owner, zone_text, capacity_text, meter_point_text, gateway = values
     try:
-        meter_point = bytes.fromhex(row["meter_point"].removeprefix("0x"))
-        zone, capacity_kw = int(row["zone"]), int(row["capacity_kw"])
+        meter_point = bytes.fromhex(meter_point_text.removeprefix("0x"))
+        zone, capacity_kw = int(zone_text), int(capacity_text)
     except ValueError as error:
         raise InputError(f"{where}: {error}") from None
     if len(meter_point) != 32 or not 0 <= zone < 32 or not 1 <= capacity_kw <= 255:
         raise InputError(f"{where}: need a meter point of 32 bytes, a zone of 0 to 31 and a capacity of 1 to 255 kW")
-    return Admission(
-        _address(row["owner"], where), ZoneId(zone), capacity_kw, meter_point, _address(row["gateway"], where)
-    )
+    return Admission(_address(owner, where), ZoneId(zone), capacity_kw, meter_point, _address(gateway, where))
 
 
 def _address(text: str, where: str) -> ChecksumAddress:

@@ -16,7 +16,7 @@ from p2ptrade.demo.record import record_day, transactions_and_gas
 from p2ptrade.demo.report import write_report
 from p2ptrade.demo.scenario import NETWORK, Scenario
 from p2ptrade.demo.world import CHAIN_ID, World, deploy, publish_tariffs, settle_in
-from p2ptrade.errors import P2PTradeError
+from p2ptrade.errors import InputError, P2PTradeError
 from p2ptrade.transport.clients import RelayClient
 
 NOTICE: Final = (
@@ -38,7 +38,8 @@ def run_demo(
         P2PTradeError: something that the day needs failed; the text says what, and where the logs are.
     """
     began = time.monotonic()
-    world = World.make(scenario, fresh_folder(scenario.out / FOLDER))
+    world = World.make(scenario, scenario.out / FOLDER)
+    fresh_folder(world.folder)
     world.write_settings()
     with Fleet() as fleet:
         say("starting the chain")
@@ -77,18 +78,20 @@ def run_demo(
     return figures
 
 
-def fresh_folder(folder: Path) -> Path:
-    """Return `folder`, empty.
+def fresh_folder(folder: Path) -> None:
+    """Make `folder` anew, empty.
 
     Raises:
-        P2PTradeError: something else is in the way.
+        InputError: something else is in the way, or it cannot be made.
     """
-    if folder.exists():
-        if not (folder / "p2ptrade.toml").exists():
-            raise P2PTradeError(f"{folder} is not the folder of a former demo: choose another --out, or remove it")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    return folder
+    try:
+        if folder.is_dir() and any(folder.iterdir()):
+            if not (folder / "p2ptrade.toml").exists():
+                raise InputError(f"{folder} is not the folder of a former demo: choose another --out, or remove it")
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made: {error.strerror}; choose another --out") from None
 
 
 def chain_daemon(world: World) -> Daemon:
