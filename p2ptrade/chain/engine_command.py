@@ -39,7 +39,10 @@ class Mining(StrEnum):
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """How an embedded chain is to run; `state_folder` None keeps the state in memory only."""
+    """How an embedded chain is to run; `state_folder` None keeps the state in memory only.
+
+    `states_kept` is of how many blocks anvil can answer what the state was; None is all, which takes memory.
+    """
 
     kind: EngineKind = EngineKind.ANVIL
     host: str = "127.0.0.1"
@@ -51,6 +54,7 @@ class EngineOptions:
     accounts: int = 20
     mnemonic: str = DEV_MNEMONIC
     start_time_s: int | None = None
+    states_kept: int | None = None
     ganache_config: Path | None = None
 
     @property
@@ -111,6 +115,8 @@ def _anvil_command(options: EngineOptions) -> list[str]:
         command += ["--no-mining"]
     if options.start_time_s is not None:
         command += ["--timestamp", str(options.start_time_s)]
+    if options.states_kept is not None:
+        command += ["--prune-history", str(options.states_kept)]
     if options.state_folder is not None:
         state = options.state_folder / "anvil-state.json"
         command += ["--state", str(state), "--state-interval", str(_STATE_INTERVAL_S)]

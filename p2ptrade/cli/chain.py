@@ -129,5 +129,6 @@ def engine_options(settings: EngineSettings) -> EngineOptions:
         state_folder=settings.state,
         accounts=settings.accounts,
         start_time_s=settings.start_time_s,
+        states_kept=settings.states_kept,
         ganache_config=settings.ganache_config,
     )

@@ -72,6 +72,9 @@ class EngineSettings(Section):
     state: Path | None = Field(default=Path("chain-state"), description="Folder of the state; without it, memory only.")
     accounts: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=1000)] = 20
     start_time_s: Whole | None = Field(default=None, description="Time stamp of the first block, in epoch seconds.")
+    states_kept: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] | None = Field(
+        default=None, description="Blocks whose state anvil remembers; default all, which takes memory."
+    )
     ganache_config: Path | None = None
 
 

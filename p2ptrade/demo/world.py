@@ -39,6 +39,8 @@ HOME_CREDITS_MICRO: Final = AmountMicro(100_000_000)
 RETAILER_CREDITS_MICRO: Final = AmountMicro(50_000_000_000)
 STAKE_MICRO: Final = AmountMicro(100_000_000)
 POLL_S: Final = 0.05
+# Nobody asks for a state further back than a few slots.
+STATES_KEPT: Final = 64
 # Keys of a demo guard nothing: their keystores are quick to open.
 _SCRYPT_N: Final = 2
 
@@ -144,6 +146,7 @@ class World:
                 "mining": "explicit",
                 "state": "chain",
                 "accounts": GATEWAY_ACCOUNT + 1,
+                "states_kept": STATES_KEPT,
                 "start_time_s": self.timeline.chain_start_s,
             },
             "deploy": {"key": {"dev_account": 0}, "holders": {"dev": True}},
