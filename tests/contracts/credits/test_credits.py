@@ -205,7 +205,8 @@ def test_supply_is_always_deposits_and_issues_less_redemptions(
     platform.admit_many(["alice", "bob"])
     alice, bob = chain.address("alice"), chain.address("bob")
     platform.credits.send("setIssuingCap", REGISTRATION, 100, sender=platform.admin)
-    expected = held = 0
+    held = 0
+    expected = platform.credits.call("totalSupply")  # fixtures of the session may have brought money in
     for number, (step, amount) in enumerate(steps):
         if step == "deposit":
             platform.mint(alice, amount)
