@@ -1,7 +1,8 @@
 """The oracle's desk: takes signed readings, believes none without its gateway's signature, keeps every one it takes.
 
 Idempotent by account and sequence number: the same reading sent again is known, another one under the same number is
-refused. What breaks a rule without being refused is kept with a flag.
+refused. What breaks a rule without being refused is kept with a flag. A reading may arrive after later ones, which the
+oracle took over from its peers meanwhile: it is taken where it fits between its neighbours.
 """
 
 import threading
@@ -12,7 +13,7 @@ from enum import Enum
 from p2ptrade.chain.signatures import recover
 from p2ptrade.chain.typed_data import Domain, ReadingMessage
 from p2ptrade.domain.checkpoint import Checkpoint, pass_by
-from p2ptrade.domain.reading import SignedReading
+from p2ptrade.domain.reading import Reading, SignedReading
 from p2ptrade.domain.report import KeptReading
 from p2ptrade.domain.units import AccountId
 from p2ptrade.metering.plausibility import examine
@@ -88,14 +89,19 @@ class Desk:
         if not self._is_signed(signed, point):
             return _answer(signed, Taken.REFUSED, "the signature is not the registered gateway's")
         last = newest.get(reading.account)
-        if last is not None and reading.sequence <= last.reading.sequence:
-            return self._again(signed, last)
-        findings = examine(reading, last, capacity_kw=point.capacity_kw, now_s=now_s)
-        refusals = [finding.text for finding in findings if finding.refuses]
+        is_new = last is None or reading.sequence > last.reading.sequence
+        there = None if is_new else self._there(reading, last, kept)
+        if there is not None:
+            return _again(signed, there)
+        before, after = (last, None) if is_new else self._neighbours(reading, kept)
+        findings = examine(reading, before, capacity_kw=point.capacity_kw, now_s=now_s)
+        behind = () if after is None else examine(after.reading, signed, capacity_kw=point.capacity_kw, now_s=now_s)
+        refusals = [finding.text for finding in (*findings, *behind) if finding.refuses]
         if refusals:
             return _answer(signed, Taken.REFUSED, "; ".join(refusals))
         kept.append(KeptReading(signed, tuple(finding.rule.value for finding in findings)))
-        newest[reading.account] = signed
+        if is_new:
+            newest[reading.account] = signed
         if findings:
             return _answer(signed, Taken.FLAGGED, "; ".join(finding.text for finding in findings))
         return _answer(signed, Taken.STORED)
@@ -106,14 +112,38 @@ class Desk:
             return False
         return recover(signed.digest, signed.signature) == point.gateway
 
-    def _again(self, signed: SignedReading, last: SignedReading) -> Answer:
-        """Answer a reading whose number is not a new one."""
-        reading = signed.reading
-        is_last = reading.sequence == last.reading.sequence
-        there = last if is_last else self.store.reading(reading.account, reading.sequence)
-        if there is not None and there.digest == signed.digest:
-            return _answer(signed, Taken.KNOWN)
-        return _answer(signed, Taken.REFUSED, f"there is another reading with number {reading.sequence} already")
+    def _there(self, reading: Reading, last: SignedReading | None, kept: Sequence[KeptReading]) -> SignedReading | None:
+        """Return what is kept already under the number of a reading; `last` is the newest of its account."""
+        if last is not None and last.reading.sequence == reading.sequence:
+            return last
+        taken = (each.signed for each in kept if _number(each) == (reading.account, reading.sequence))
+        return next(taken, None) or self.store.reading(reading.account, reading.sequence)
+
+    def _neighbours(
+        self, reading: Reading, kept: Sequence[KeptReading]
+    ) -> tuple[SignedReading | None, SignedReading | None]:
+        """Return the readings of the account before and after the place of one that arrives late."""
+        before, after = self.store.nearest(reading.account, reading.slot)
+        known = [*kept, *(each for each in (before, after) if each is not None)]
+        own = sorted(
+            (each.signed for each in known if each.signed.reading.account == reading.account),
+            key=lambda each: each.reading.slot,
+        )
+        return (
+            next((each for each in reversed(own) if each.reading.slot < reading.slot), None),
+            next((each for each in own if each.reading.slot >= reading.slot), None),
+        )
+
+
+def _number(kept: KeptReading) -> tuple[AccountId, int]:
+    return kept.signed.reading.account, kept.signed.reading.sequence
+
+
+def _again(signed: SignedReading, there: SignedReading) -> Answer:
+    """Answer a reading under whose number one is kept."""
+    if there.digest == signed.digest:
+        return _answer(signed, Taken.KNOWN)
+    return _answer(signed, Taken.REFUSED, f"there is another reading with number {signed.reading.sequence} already")
 
 
 def _answer(signed: SignedReading, taken: Taken, reason: str | None = None) -> Answer:

@@ -1,7 +1,7 @@
 """The oracle's desk: which readings it takes, knows, flags and refuses.
 
 Paths: a reading that is new, sent again, another under the same number, of a stranger, of another meter point,
-unsigned, by another key, altered, of the future, rolled back, after a changed gateway; after a restart.
+unsigned, by another key, altered, of the future, rolled back, after a changed gateway; after a restart; late.
 """
 
 from collections.abc import Mapping
@@ -101,6 +101,38 @@ def test_another_reading_under_the_same_number_is_refused(desk: Desk, table: Ora
 
     assert outcome(desk, signed(reading(import_wh=50))) == [Taken.REFUSED]
     assert table.of_slot(SLOT)[ALICE].signed.reading.registers.import_wh == 100
+
+
+def chain_of(count: int) -> list[SignedReading]:
+    made = [signed(reading())]
+    while len(made) < count:
+        made.append(signed(reading(made[-1])))
+    return made
+
+
+def test_readings_that_arrive_after_later_ones_fill_the_gap(desk: Desk, table: OracleTable) -> None:
+    first, second, third, fourth, fifth = chain_of(5)
+
+    assert outcome(desk, first, fourth) == [Taken.STORED, Taken.STORED]
+    assert outcome(desk, second, third, third, fifth) == [Taken.STORED, Taken.STORED, Taken.KNOWN, Taken.STORED]
+    assert outcome(desk, second) == [Taken.KNOWN]
+    assert [table.reading(ALICE, number) for number in range(1, 6)] == [first, second, third, fourth, fifth]
+
+
+def test_the_first_reading_may_be_the_last_to_arrive(desk: Desk) -> None:
+    first, second = chain_of(2)
+
+    assert outcome(desk, second, first) == [Taken.STORED, Taken.STORED]
+
+
+def test_a_late_reading_that_does_not_fit_between_its_neighbours_is_refused(desk: Desk, table: OracleTable) -> None:
+    first, second, third = chain_of(3)
+    outcome(desk, first, third)
+    altered = signed(replace(second.reading, meter_time_s=EpochSeconds(second.reading.meter_time_s + 1)))
+    of_the_next_slot = signed(replace(second.reading, slot=third.reading.slot))
+
+    assert outcome(desk, altered, of_the_next_slot) == [Taken.REFUSED, Taken.REFUSED]
+    assert table.reading(ALICE, 2) is None
 
 
 @pytest.mark.parametrize(
