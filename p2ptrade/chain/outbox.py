@@ -238,9 +238,13 @@ class Outbox:
     def _was_displaced(self, entry: Outgoing) -> bool:
         """Return whether another transaction has the nonce, by that transaction itself.
 
-        That a node says nothing of ours proves nothing: it may lag behind the one that counted the nonces.
+        That a node says nothing of ours proves nothing: it may lag behind the one that counted the nonces. Nor does
+        it if the node has forgotten the states that the search looks at.
         """
-        taken_by = self._client.transaction_with_nonce(self.sender, entry.nonce)
+        try:
+            taken_by = self._client.transaction_with_nonce(self.sender, entry.nonce)
+        except RpcError:
+            return False
         return taken_by is not None and taken_by != entry.transaction_hash
 
     def _why_reverted(self, entry: Outgoing) -> TransactionRevertedError:
