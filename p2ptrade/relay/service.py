@@ -16,7 +16,7 @@ from p2ptrade.domain.participant import CoverRules
 from p2ptrade.domain.sealed import KeptSeal
 from p2ptrade.domain.slot import Windows, slot_at
 from p2ptrade.domain.units import AccountId, SlotNumber
-from p2ptrade.errors import TransactionRevertedError
+from p2ptrade.errors import InputError, RefusedError, TransactionRevertedError
 from p2ptrade.relay.book import MadeBook, make_book
 from p2ptrade.relay.desk import entries_of
 from p2ptrade.relay.metrics import RelayMetrics
@@ -142,7 +142,12 @@ class Relay:
             return
         accounts = self.chain.accounts(sorted({record.account for record in made.records}))
         context = BookContext(slot, self.domain, accounts, self._cover_rules(), published)
-        result = find_approved(pages, context, self.operator.verdict)
+        try:
+            result = find_approved(pages, context, self.operator.verdict)
+        except (InputError, RefusedError) as error:
+            # What the operator cannot take of one slot must not end the relay.
+            self._give_up(slot, progress, f"the grid operator does not take the request: {error}")
+            return
         progress.rounds = result.rounds
         self.metrics.rounds.inc(result.rounds)
         if isinstance(result, NotApproved):

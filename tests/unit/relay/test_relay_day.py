@@ -242,7 +242,11 @@ def test_a_refused_result_is_cleared_again_within_tighter_limits(world: World) -
     assert world.relay.stands(SLOT).rounds == 4
 
 
-@pytest.mark.parametrize("answer", [unchanged, halved])
+def not_taken(request: VerdictRequest) -> RefusedVerdict:
+    raise InputError(f"slot {request.slot} is not one of this operator")
+
+
+@pytest.mark.parametrize("answer", [unchanged, halved, not_taken])
 def test_a_slot_that_the_grid_never_carries_lapses_and_is_not_asked_for_again(world: World, answer) -> None:  # type: ignore[no-untyped-def]
     world.operator.answers = [answer]
     bring_to_clearing(world)
