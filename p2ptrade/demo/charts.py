@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _CENT: Final = MICRO_PER_CREDIT // 100
+_DAY_S: Final = 86_400
 _HOURS_PER_SLOT: Final = SLOT_SECONDS / 3600
 # Okabe and Ito's colours, told apart by every kind of colour vision.
 BLUE, ORANGE, GREEN, RED, GREY, SKY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#6b7280", "#56b4e9"
@@ -237,7 +238,8 @@ def _kw(energy_wh: int) -> float:
 
 
 def _hour(day: Day, slot: SlotRecord) -> float:
-    return (slot.start_s - day.slots[0].start_s) / 3600
+    midnight_s = day.slots[0].start_s // _DAY_S * _DAY_S
+    return (slot.start_s - midnight_s) / 3600
 
 
 def _hours(day: Day) -> list[float]:
@@ -251,8 +253,8 @@ def _held(values: list[float]) -> list[float]:
 
 
 def _hour_axis(draw: "Axes", hours: list[float]) -> None:
-    draw.set_xlim(0, hours[-1])
-    draw.set_xlabel("hours of the day")
+    draw.set_xlim(hours[0], hours[-1])
+    draw.set_xlabel("hour of the day, UTC")
 
 
 def _clock(slot: SlotRecord) -> str:
