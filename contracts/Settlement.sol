@@ -349,9 +349,9 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
         batch = _newBatch((page.length - offset) / SettlementPage.HEAD_LENGTH);
         bytes memory records = page[offset:];
         SettlementFlows.Span memory span = _spanOf(records, batch, terms, sums);
-        uint256 start = span.at;
+        uint256 start = span.next;
         uint256 end = SettlementFlows.settleRecords(span);
-        if (end == 0) revert SettlementMalformedPage(offset + span.at - start);
+        if (end == 0) revert SettlementMalformedPage(offset + span.next - start);
         uint256 count = (end - span.entry) / 32;
         batch.count = count;
         uint256[] memory entries = batch.entries;
@@ -621,15 +621,15 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
         SettlementFlows.Sums memory sums
     ) private pure returns (SettlementFlows.Span memory) {
         (uint256[] memory entries, uint256[] memory facts) = (batch.entries, batch.facts);
-        uint256 at;
+        uint256 first;
         uint256 entry;
         uint256 toFacts;
         assembly ("memory-safe") {
-            at := add(records, 0x20)
+            first := add(records, 0x20)
             entry := add(entries, 0x20)
             toFacts := sub(facts, entries)
         }
-        return SettlementFlows.Span(at, at + records.length, toFacts, entry, terms, sums);
+        return SettlementFlows.Span(first, first + records.length, toFacts, entry, terms, sums);
     }
 
     /// @dev Add an account's entry, its reading and its share of the minted energy.

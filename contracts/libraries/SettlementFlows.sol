@@ -37,12 +37,12 @@ library SettlementFlows {
     }
 
     /// @notice Where records are read and what is made of them is written: places in memory.
-    /// @param at First record; after a malformed one, that one.
+    /// @param next First record; after a malformed one, that one.
     /// @param end End of the records.
     /// @param toFacts How far from an account's entry its fact goes.
     /// @param entry Where the first entry goes.
     struct Span {
-        uint256 at; //              0x00
+        uint256 next; //            0x00
         uint256 end; //             0x20
         uint256 toFacts; //         0x40
         uint256 entry; //           0x60
@@ -91,7 +91,7 @@ library SettlementFlows {
     /// share of the minted energy.
     /// @dev The caller provides memory for as many entries and facts as there can be records. Two flows make an entry: what
     /// the account gets from the retailer (imbalance, penalties, unwound trade), and what is released of its position.
-    /// @return entry Where the entries end; 0 if a record is malformed or out of order, which `span.at` then shows.
+    /// @return entry Where the entries end; 0 if a record is malformed or out of order, which `span.next` then shows.
     function settleRecords(Span memory span) internal pure returns (uint256 entry) {
         // Assembly, because it runs for every account of every slot. It reads the records and the fields of the structs at
         // the places written beside them, writes sums, entries and facts, and uses scratch space, where the running hash of

@@ -131,8 +131,9 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "scripts").mkdir()
     for script in ("environment.sh", "forge.sh", "halmos.sh", "slither.sh", "solc-shim.cjs", "ensure_solc.py"):
         shutil.copy(ROOT / "scripts" / script, tmp_path / "scripts" / script)
-    shutil.copytree(ROOT / "tests/contracts/forge/support", tmp_path / "tests/contracts/forge/support")
-    shutil.copy(ROOT / "tests/contracts/forge/Support.t.sol", tmp_path / "tests/contracts/forge")
+    (tmp_path / "tests/contracts/forge/support").mkdir(parents=True)
+    for name in ("Support.t.sol", "support/Test.sol", "support/Vm.sol"):
+        shutil.copy(ROOT / "tests/contracts/forge" / name, tmp_path / "tests/contracts/forge" / name)
     for name, text in PACKAGE.items():
         _write(tmp_path / name, text)
     shutil.copy(ROOT / "p2ptrade/errors.py", tmp_path / "p2ptrade")
