@@ -6,6 +6,10 @@ it, deeply nested JSON ends the process instead of being refused.
 
 import os
 import sys
+from collections.abc import Iterator
+
+import pytest
+import structlog
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -13,3 +17,10 @@ _LIMIT = sys.getrecursionlimit()
 import py_ecc  # noqa: E402, F401
 
 sys.setrecursionlimit(_LIMIT)
+
+
+@pytest.fixture(autouse=True)
+def fresh_logs() -> Iterator[None]:
+    """After a command that ran in this process, log again as if it had not: its standard error is closed by then."""
+    yield
+    structlog.reset_defaults()
