@@ -13,9 +13,11 @@ OUTBOX = ("outbox.before-store", "outbox.stored", "outbox.sent", "outbox.before-
 PLACES: Mapping[str, tuple[str, ...]] = {
     "dso": ("dso.before-publish", *OUTBOX, "dso.before-log", "dso.logged"),
     "relay": ("relay.closed", *OUTBOX, "relay.approved"),
-    "oracle-0": ("oracle.drafted", *OUTBOX),
-    "oracle-1": OUTBOX[:1],
+    # Each oracle sends in its own turn only, one or two times in a short day: so they share the outbox's places.
+    "oracle-0": ("oracle.drafted", *OUTBOX[:2]),
+    "oracle-1": OUTBOX[2:3],
     "oracle-2": ("oracle.stored",),
+    "oracle-3": OUTBOX[3:],
     "gateway": ("gateway.signed", "gateway.kept", "gateway.acknowledged"),
     "agent": ("wallet.before-keep", "wallet.kept", "wallet.seals-sent", "wallet.openings-sent"),
 }
