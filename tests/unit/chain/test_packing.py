@@ -102,7 +102,7 @@ def test_the_running_hash_and_the_chain_of_seals_follow_their_definitions() -> N
     assert seal_chain(entries) == keccak(keccak(bytes(32) + one) + two)
 
 
-@given(st.integers(-(2**31), 2**31 - 1), st.integers(0, 2**56 - 1), st.integers(0, 2**56 - 1))
+@given(st.integers(-(2**31) + 1, 2**31 - 1), st.integers(0, 2**56 - 1), st.integers(0, 2**56 - 1))
 def test_a_position_comes_back_as_it_was(energy_wh: int, locked: int, release: int) -> None:
     position = Position(AccountId(16), energy_wh, AmountMicro(locked), AmountMicro(release))
 
