@@ -8,6 +8,7 @@ from p2ptrade.cli.wallet_money import balance, deposit, register, show_ledger, w
 from p2ptrade.cli.wallet_orders import bid, list_seals, offer, open_orders
 from p2ptrade.cli.wallet_outcomes import challenge, positions
 from p2ptrade.cli.wallet_reports import bill, proof
+from p2ptrade.cli.wallet_tokens import certificate_app, retire, tokens
 
 wallet_app = typer.Typer(help="A participant's account, orders, bills and agent.", no_args_is_help=True)
 
@@ -27,4 +28,7 @@ wallet_app.command("positions")(positions)
 wallet_app.command("challenge")(challenge)
 wallet_app.command("bill")(bill)
 wallet_app.command("proof")(proof)
+wallet_app.command("tokens")(tokens)
+wallet_app.command("retire")(retire)
+wallet_app.add_typer(certificate_app, name="certificate")
 wallet_app.command("agent")(run_agent)

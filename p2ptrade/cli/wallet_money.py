@@ -11,13 +11,12 @@ import typer
 from eth_typing import ChecksumAddress
 from eth_utils.address import is_address, to_checksum_address
 
-from p2ptrade.chain.outbox import Outbox
 from p2ptrade.cli.checks import connect_market
 from p2ptrade.cli.options import ConfigOption, DryRunOption, JsonOption, YesOption
-from p2ptrade.cli.wallet_session import Session, confirm, open_session
+from p2ptrade.cli.wallet_session import Session, act_now, confirm, open_session
 from p2ptrade.config import load_settings, open_key
 from p2ptrade.domain.meter_point import meter_point_hash
-from p2ptrade.errors import InputError, RefusedError, TransactionRevertedError
+from p2ptrade.errors import InputError, RefusedError
 from p2ptrade.office.service import pay_in
 from p2ptrade.wallet import human
 from p2ptrade.wallet.statement import Movement, movements
@@ -115,13 +114,13 @@ def withdraw(
                     f"the withdrawal of {human.credits_of(announced)} can be paid in {human.duration(wait_s)}"
                 )
             confirm([f"pay out up to {human.credits_of(announced)}", _where(session)], yes=yes, dry_run=dry_run)
-            _act(outbox, "withdraw", ledger.address, ledger.call_data("withdraw", session.account))
+            act_now(outbox, "withdraw", ledger.address, ledger.call_data("withdraw", session.account))
         else:
             amount_micro = human.amount_from_credits(amount)
             lines = [f"announce a withdrawal of {human.credits_of(amount_micro)}; it replaces an earlier one"]
             confirm([*lines, _where(session)], yes=yes, dry_run=dry_run)
             data = ledger.call_data("requestWithdrawal", session.account, amount_micro)
-            _act(outbox, "announce", ledger.address, data)
+            act_now(outbox, "announce", ledger.address, data)
         _show_balance(session, as_json=as_json)
 
 
@@ -171,16 +170,6 @@ def _show_balance(session: Session, *, as_json: bool) -> None:
         zone = human.zone_of(session.settings.wallet.time_zone)
         when = human.moment(available_at_s, zone)
         sys.stdout.write(f"withdrawal of {human.credits_of(announced)} announced, payable from {when}\n")
-
-
-def _act(outbox: Outbox, name: str, to: ChecksumAddress, data: bytes) -> None:
-    """Send one transaction for something that is meant to happen now."""
-    intent = f"wallet/{name}/{secrets.token_hex(8)}"
-    try:
-        outbox.submit(intent, to, data)
-        outbox.wait(intent)
-    except TransactionRevertedError as error:
-        raise RefusedError(str(error)) from None
 
 
 def _movement(each: Movement, time_s: int) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What the wallet's commands share: the market, the key in use, the table of own orders, the way past the relay."""
 
+import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import typer
+from eth_typing import ChecksumAddress
 
 from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.keys import SigningKey
@@ -14,8 +16,9 @@ from p2ptrade.chain.outbox import Outbox
 from p2ptrade.cli.checks import connect_market
 from p2ptrade.config import Settings, checkpoint, load_settings, open_key
 from p2ptrade.domain.checkpoint import Checkpoint
+from p2ptrade.domain.outgoing import Outgoing
 from p2ptrade.domain.units import AccountId
-from p2ptrade.errors import ConfigError, RefusedError
+from p2ptrade.errors import ConfigError, RefusedError, TransactionRevertedError
 from p2ptrade.store import Database
 from p2ptrade.store.outbox import OutboxTable
 from p2ptrade.store.wallet import WalletTable
@@ -107,3 +110,17 @@ def confirm(lines: Sequence[str], *, yes: bool, dry_run: bool) -> None:
     if not sys.stdin.isatty():
         raise ConfigError("nobody can be asked without a terminal: look at the lines above and give --yes")
     typer.confirm("Go ahead?", abort=True, err=True)
+
+
+def act_now(outbox: Outbox, name: str, to: ChecksumAddress, data: bytes) -> Outgoing:
+    """Send one transaction for something that is meant to happen now, and return it when it is in a block.
+
+    Raises:
+        RefusedError: the contract says no.
+    """
+    intent = f"wallet/{name}/{secrets.token_hex(8)}"
+    try:
+        outbox.submit(intent, to, data)
+        return outbox.wait(intent)
+    except TransactionRevertedError as error:
+        raise RefusedError(str(error)) from None

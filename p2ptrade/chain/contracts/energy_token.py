@@ -1,6 +1,6 @@
 """The energy token: one id per slot, one unit per Wh, minted against metered delivery only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from eth_typing import ChecksumAddress
@@ -26,6 +26,15 @@ class EnergyToken(ContractWrapper):
         """Return the tokens of a slot that exist, in Wh."""
         return EnergyWh(self.read("totalSupply", slot, block=block))
 
-    def retire_data(self, slot: SlotNumber, energy_wh: EnergyWh, claim: str) -> bytes:
-        """Return the call that retires tokens under a claim."""
-        return self.call_data("retire", slot, energy_wh, claim)
+    def retire_data(self, holder: ChecksumAddress, energy_wh: Mapping[SlotNumber, EnergyWh], claim: str) -> bytes:
+        """Return the call that retires tokens of `holder`, in several slots, under one claim."""
+        slots = sorted(energy_wh)
+        return self.call_data("retireFrom", holder, slots, [energy_wh[slot] for slot in slots], claim)
+
+    def is_approved(self, holder: ChecksumAddress, operator: ChecksumAddress) -> bool:
+        """Return whether `operator` may act on the tokens of `holder`."""
+        return bool(self.read("isApprovedForAll", holder, operator))
+
+    def approve_data(self, operator: ChecksumAddress) -> bytes:
+        """Return the call that lets `operator` act on the caller's tokens."""
+        return self.call_data("setApprovalForAll", operator, True)

@@ -8,7 +8,7 @@ from eth_typing import ChecksumAddress
 from eth_utils.address import to_checksum_address
 
 from p2ptrade.chain.client import LATEST, Block
-from p2ptrade.chain.contracts.base import ContractWrapper
+from p2ptrade.chain.contracts.base import ContractWrapper, decode_events
 from p2ptrade.domain.units import EnergyWh, SlotNumber
 
 
@@ -46,6 +46,13 @@ class GreenCertificate(ContractWrapper):
             made[0].log.transaction_hash,
             str(retired[0].values["claim"]) if retired else None,
         )
+
+    def number_made_in(self, transaction_hash: bytes) -> int:
+        """Return the number of the certificate that a transaction made."""
+        (receipt,) = self.client.receipts([transaction_hash])
+        made = decode_events(self, receipt.logs if receipt is not None else ())
+        (number,) = [record.values["certificate"] for record in made if record.name == "Issued"]
+        return int(number)
 
     def issue_data(self, energy_wh: Mapping[SlotNumber, EnergyWh]) -> bytes:
         """Return the call that makes a certificate of tokens, which the contract must be approved to retire."""
