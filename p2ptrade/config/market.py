@@ -49,6 +49,9 @@ def deployment_plan(settings: DeploySettings, now_s: int) -> Plan:
         challenge_bond_micro=settings.challenge_bond_micro,
         claim_time_s=settings.claim_time_s,
         answer_time_s=settings.answer_time_s,
+        reward_period_days=settings.reward_period_days,
+        reward_places=settings.reward_places,
+        reward_subsidy_micro=settings.reward_subsidy_micro,
         rules=SettlementRules(
             deviation=Deviation(
                 PriceMicroPerKwh(rules.deviation_micro_per_kwh),

@@ -1,11 +1,15 @@
 """The sections of the settings: one per part of the platform, each name with its type, limits and default."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from p2ptrade.chain.deployment_plan import Parameters
 from p2ptrade.domain.meter_point import SALT_BYTES_MIN
+
+# What a market is deployed with if the settings say nothing else.
+_MARKET: Final = Parameters()
 
 
 def _no_bool(value: object) -> object:
@@ -21,6 +25,7 @@ def _salt(value: SecretStr) -> SecretStr:
 
 
 Whole = Annotated[int, BeforeValidator(_no_bool), Field(ge=0)]
+Share = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=1_000_000)]
 Port = Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=65535)]
 Seconds = Annotated[float, BeforeValidator(_no_bool), Field(gt=0)]
 MeterSalt = Annotated[SecretStr, AfterValidator(_salt)]
@@ -108,27 +113,31 @@ class DeploySettings(Section):
     key: KeySettings = KeySettings()
     holders: HolderSettings = HolderSettings()
     windows: WindowSettings = WindowSettings()
-    admin_delay_s: Whole = 172_800
-    settle_within_s: Whole = 604_800
-    correction_window_s: Whole = 2_592_000
-    withdrawal_delay_s: Whole = 14_400
-    tariff_notice_s: Whole = 3_600
-    debt_limit_micro: Whole = 50_000_000
-    reserve_micro: Whole = 2_000_000
-    relay_stake_micro: Whole = 100_000_000
-    challenge_bond_micro: Whole = 1_000_000
-    claim_time_s: Whole = 86_400
-    answer_time_s: Whole = 86_400
-    quorum: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=255)] = 3
-    tolerance_wh: Whole = 50
-    tolerance_ppm: Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=1_000_000)] = 100_000
+    admin_delay_s: Whole = _MARKET.admin_delay_s
+    settle_within_s: Whole = _MARKET.settle_within_s
+    correction_window_s: Whole = _MARKET.correction_window_s
+    withdrawal_delay_s: Whole = _MARKET.withdrawal_delay_s
+    tariff_notice_s: Whole = _MARKET.tariff_notice_s
+    debt_limit_micro: Whole = _MARKET.debt_limit_micro
+    reserve_micro: Whole = _MARKET.reserve_micro
+    relay_stake_micro: Whole = _MARKET.relay_stake_micro
+    challenge_bond_micro: Whole = _MARKET.challenge_bond_micro
+    claim_time_s: Whole = _MARKET.claim_time_s
+    answer_time_s: Whole = _MARKET.answer_time_s
+    reward_period_days: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] = _MARKET.reward_period_days
+    reward_places: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] = _MARKET.reward_places
+    reward_subsidy_micro: Whole = _MARKET.reward_subsidy_micro
+    quorum: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=255)] = _MARKET.rules.quorum
+    tolerance_wh: Whole = _MARKET.rules.deviation.tolerance
+    tolerance_ppm: Share = _MARKET.rules.deviation.tolerance_share
     deviation_micro_per_kwh: Whole = Field(
-        default=1_000, description="Penalty beyond the tolerance; it falls on what an order did not trade, too."
+        default=_MARKET.rules.deviation.penalty,
+        description="Penalty beyond the tolerance; it falls on what an order did not trade, too.",
     )
-    breach_micro_per_kwh: Whole = 200_000
+    breach_micro_per_kwh: Whole = _MARKET.rules.breach_micro_per_kwh
     imbalance_rule: Literal["own_deviation", "matched_sides", "one_price"] = "own_deviation"
-    feeder_cap_wh: Whole = 1_000_000
-    delivery_cap_wh: Whole = 1_000_000
+    feeder_cap_wh: Whole = _MARKET.rules.feeder_cap_wh
+    delivery_cap_wh: Whole = _MARKET.rules.delivery_cap_wh
 
 
 class ServiceSettings(Section):

@@ -95,14 +95,13 @@ class Deviation:
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """The retailer's prices by time of use, the charges of a trade and the terms of deviation."""
+    """The retailer's prices by time of use, and the charges of a trade."""
 
     name: str
     time_zone: ZoneInfo
     retail: TimeOfUse
     feed_in: TimeOfUse
     charges: Charges
-    deviation: Deviation
 
     def retail_price(self, start_s: EpochSeconds | int) -> PriceMicroPerKwh:
         """Return what the retailer charges per kWh in the slot that starts at `start_s`."""
@@ -130,7 +129,6 @@ def parse_tariff(text: str) -> Tariff:
     if table.take("format", str) != FORMAT:
         raise InputError(f"the tariff's format must be {FORMAT!r}", pointer="/format")
     charges = table.table("charges")
-    deviation = table.table("deviation")
     tariff = Tariff(
         name=table.take("name", str),
         time_zone=_zone(table.take("time_zone", str)),
@@ -142,13 +140,8 @@ def parse_tariff(text: str) -> Tariff:
             c3_micro_per_kwh=charges.price("c3_ancillary_micro_per_kwh"),
             fee_micro_per_kwh=charges.price("fee_micro_per_kwh"),
         ),
-        deviation=Deviation(
-            penalty=deviation.price("penalty_micro_per_kwh"),
-            tolerance=EnergyWh(deviation.take("tolerance_wh", int)),
-            tolerance_share=SharePpm(deviation.take("tolerance_ppm", int)),
-        ),
     )
-    for part in (table, charges, deviation):
+    for part in (table, charges):
         part.finish()
     return tariff
 

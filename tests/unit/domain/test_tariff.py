@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from p2ptrade.domain.tariff import parse_tariff
-from p2ptrade.domain.units import EnergyWh
+from p2ptrade.domain.tariff import Deviation, parse_tariff
+from p2ptrade.domain.units import EnergyWh, PriceMicroPerKwh, SharePpm
 from p2ptrade.errors import InputError
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -42,11 +42,6 @@ c1_operation_micro_per_kwh = 10000
 c2_congestion_micro_per_kwh = 4000
 c3_ancillary_micro_per_kwh = 2000
 fee_micro_per_kwh = 500
-
-[deviation]
-penalty_micro_per_kwh = 20000
-tolerance_wh = 100
-tolerance_ppm = 100000
 """
 
 
@@ -91,8 +86,13 @@ def test_the_network_charge_is_the_sum_of_its_parts() -> None:
     assert charges.total_micro_per_kwh == 16_500
 
 
+def test_a_tolerance_beyond_the_whole_is_refused() -> None:
+    with pytest.raises(InputError, match="tolerance_ppm"):
+        Deviation(PriceMicroPerKwh(20_000), EnergyWh(100), SharePpm(1_000_001))
+
+
 def test_the_tolerance_is_the_larger_of_energy_and_share() -> None:
-    deviation = parse_tariff(TEXT).deviation
+    deviation = Deviation(PriceMicroPerKwh(20_000), EnergyWh(100), SharePpm(100_000))
 
     assert deviation.tolerated(EnergyWh(500)) == 100
     assert deviation.tolerated(EnergyWh(-2_009)) == 200
@@ -113,7 +113,6 @@ def test_the_tolerance_is_the_larger_of_energy_and_share() -> None:
         ("price_micro_per_kwh = 7", "price_micro_per_kwh = 7.5", "/feed_in/0/periods/0/price_micro_per_kwh", "7.5"),
         ("price_micro_per_kwh = 7", "price_micro_per_kwh = -7", "/feed_in/0/periods/0/price_micro_per_kwh", "-7"),
         ("price_micro_per_kwh = 7", "price_micro_per_kwh = true", "/feed_in/0/periods/0/price_micro_per_kwh", "True"),
-        ("tolerance_ppm = 100000", "tolerance_ppm = 1000001", None, "tolerance_ppm"),
         ("fee_micro_per_kwh = 500", "", "/charges", "fee_micro_per_kwh"),
         ("fee_micro_per_kwh = 500", "fee_micro_per_kwh = 500\nc4 = 1", "/charges/c4", "unknown key"),
         ('name = "test"', "name = test", None, "not valid TOML"),
