@@ -44,14 +44,22 @@ def transaction_inputs(client: ChainClient, hashes: Sequence[bytes]) -> list[byt
     return inputs
 
 
+def settled_pages(settlement: Settlement, slot: SlotNumber, *, first: Block) -> list[bytes]:
+    """Return the pages of a slot that were settled, in their order.
+
+    Raises:
+        ChainError: the node does not have one of the transactions any more.
+    """
+    records = settlement.events("PageSettled", first=first, where={"slot": slot})
+    inputs = transaction_inputs(settlement.client, [record.log.transaction_hash for record in records])
+    return [page_in(data) for data in inputs]
+
+
 def settled_accounts(settlement: Settlement, slot: SlotNumber, *, first: Block) -> tuple[MeteredAccount, ...]:
     """Return all accounts of a settled slot as its pages have them; none if no page was settled.
 
     Raises:
         ChainError: the node does not have one of the transactions any more.
     """
-    records = settlement.events("PageSettled", first=first, where={"slot": slot})
-    if not records:
-        return ()
-    inputs = transaction_inputs(settlement.client, [record.log.transaction_hash for record in records])
-    return unpack_slot([page_in(data) for data in inputs])
+    pages = settled_pages(settlement, slot, first=first)
+    return unpack_slot(pages) if pages else ()

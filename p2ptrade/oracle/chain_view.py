@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from eth_hash.auto import keccak
 from eth_typing import ChecksumAddress
 from eth_utils.address import to_checksum_address
 
@@ -10,11 +11,13 @@ from p2ptrade.chain.contracts.authority import Role
 from p2ptrade.chain.contracts.tariffs import SLOTS_PER_DAY
 from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.packing import unpack_positions
+from p2ptrade.chain.settled_pages import settled_pages
+from p2ptrade.chain.settlement_page import running_hash
 from p2ptrade.chain.typed_data import ReportMessage
 from p2ptrade.domain.metered import ClearedSlot
 from p2ptrade.domain.report import Report
 from p2ptrade.domain.units import AccountId, EpochSeconds, SlotNumber
-from p2ptrade.oracle.ports import Call, ClearingFacts, Head, MeterPoint, SettledFacts
+from p2ptrade.oracle.facts import Call, ClearingFacts, Head, MeterPoint, SettledCorrection, SettledFacts, SettledSlot
 
 _SLOTS_AT_ONCE = 256
 
@@ -87,6 +90,19 @@ class MarketView:
         """Return the digest of the report that was submitted for a version: the first, or the newest correction."""
         settlement = self.market.settlement
         return settlement.report_digest(slot) if version == 1 else settlement.correction_digest(slot)
+
+    def settled_with(self, slot: SlotNumber) -> SettledSlot | None:
+        """Return what a slot was settled and corrected with, or nothing while the node does not have all of it."""
+        settlement, first = self.market.settlement, self.market.first_block
+        report, pages = settlement.first_report(slot, first=first), settled_pages(settlement, slot, first=first)
+        if report is None or running_hash([keccak(page) for page in pages]) != report.data_hash:
+            return None
+        corrected = settlement.events("Corrected", first=first, where={"slot": slot})
+        corrections = (
+            SettledCorrection(record.values["corrections"], record.log.block_number)
+            for record in sorted(corrected, key=lambda record: record.values["version"])
+        )
+        return SettledSlot(report, tuple(pages), tuple(corrections))
 
     def settled_pages(self, slot: SlotNumber) -> Sequence[bytes]:
         """Return the running hashes of the pages of a slot that were settled."""

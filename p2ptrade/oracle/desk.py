@@ -17,8 +17,9 @@ from p2ptrade.domain.reading import Reading, SignedReading
 from p2ptrade.domain.report import KeptReading
 from p2ptrade.domain.units import AccountId
 from p2ptrade.metering.plausibility import examine
+from p2ptrade.oracle.facts import MeterPoint
 from p2ptrade.oracle.metrics import OracleMetrics
-from p2ptrade.oracle.ports import ChainView, MeterPoint, Store
+from p2ptrade.oracle.ports import ChainView, Store
 
 
 class Taken(Enum):

@@ -6,7 +6,7 @@ gateway sends.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -17,8 +17,9 @@ from p2ptrade.domain.slot import end_of, start_of
 from p2ptrade.domain.units import AccountId, EnergyWh, SlotNumber
 from p2ptrade.errors import PeerUnreachableError
 from p2ptrade.oracle.desk import Desk
-from p2ptrade.oracle.energy import Measured, SlotEnergy, SlotReadings, energy_of, measured
-from p2ptrade.oracle.ports import ChainView, ClearingFacts, Envelope, Envelopes, MeterPoint, Peer, Store
+from p2ptrade.oracle.energy import Measured, SlotEnergy, SlotReadings, energy_of, measured, registers_of
+from p2ptrade.oracle.facts import ClearingFacts, Envelope, MeterPoint
+from p2ptrade.oracle.ports import ChainView, Envelopes, Peer, Store
 from p2ptrade.oracle.report import make_correction, make_report
 
 _log = structlog.get_logger(__name__)
@@ -35,6 +36,7 @@ class Drafter:
     reading_timeout_s: float
     correction_window_s: int
     envelopes: Envelopes | None = None
+    _asked: set[tuple[SlotNumber, int]] = field(default_factory=set)
 
     def corrections_until_s(self, slot: SlotNumber) -> int:
         """Return until when a slot can be corrected, in epoch seconds."""
@@ -57,21 +59,27 @@ class Drafter:
         bounds = self._envelopes(slot, clearing)
         return None if bounds is None else make_report(slot, complete, clearing, bounds)
 
+    def seen(self, slot: SlotNumber) -> tuple[int, ...]:
+        """Return what changes whenever there may be something new to say of a settled slot."""
+        return (self.desk.stored,)
+
     def correction(self, slot: SlotNumber, version: int, settled: Sequence[MeteredAccount]) -> KeptReport | None:
         """Return the report that corrects a settled slot, or nothing while there is nothing better to say."""
-        estimated = {account.account for account in settled if account.estimated}
-        if not estimated:
+        if not any(account.estimated for account in settled):
             return None
         points = self._metered(slot)
         energies = self._energies(slot, points)
-        if all(energies.get(account) is None for account in estimated):
-            return None
-        complete = self._with_substitutes(slot, points, energies)
+        if any(energy is None for energy in energies.values()) and (slot, version) not in self._asked:
+            if self._ask_peers(slot):
+                self._asked.add((slot, version))
+            energies = self._energies(slot, points)
+        measured = {account: energy for account, energy in energies.items() if energy is not None}
+        registers = {account: registers_of(kept) for account, kept in self.store.of_slot(slot).items()}
         clearing = self.chain.clearing(slot)
         bounds = self._envelopes(slot, clearing)
         if bounds is None:
             return None
-        return make_correction(slot, version, settled, complete, clearing, bounds)
+        return make_correction(slot, version, settled, measured, registers, clearing, bounds)
 
     def _metered(self, slot: SlotNumber) -> Mapping[AccountId, MeterPoint]:
         """Return the participants that were there when the slot began."""
@@ -112,16 +120,19 @@ class Drafter:
 
         return of_slot
 
-    def _ask_peers(self, slot: SlotNumber) -> None:
-        """Take over the readings that peers have of the slot and its start."""
-        for peer in self.peers:
-            for each in (SlotNumber(slot - 1), slot):
+    def _ask_peers(self, slot: SlotNumber) -> bool:
+        """Take over the readings that peers have of the slot and its start; return whether any peer answered."""
+        answered = False
+        for each in (SlotNumber(slot - 1), slot):
+            for peer in self.peers:
                 try:
                     readings = peer.readings(each)
                 except PeerUnreachableError:
-                    break
+                    continue
+                answered = True
                 if readings:
                     self.desk.take(readings)
+        return answered
 
     def _envelopes(self, slot: SlotNumber, clearing: ClearingFacts) -> Mapping[AccountId, Envelope] | None:
         """Return the envelopes of a slot, or nothing while they are not to be had."""

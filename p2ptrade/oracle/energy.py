@@ -69,9 +69,12 @@ def energy_of(slot: SlotNumber, readings: SlotReadings, capacity_kw: int, other_
         return found
     most_wh = capacity_kw * CAPACITY_WH_PER_KW
     substitute = max(-most_wh, min(most_wh, _substitute(slot, readings, other_slots)))
-    end = readings.end
-    registers = end.signed.reading.registers if end is not None and _is_usable(end) else NO_REGISTERS
-    return SlotEnergy(EnergyWh(substitute), registers, Quality.SUBSTITUTED)
+    return SlotEnergy(EnergyWh(substitute), registers_of(readings.end), Quality.SUBSTITUTED)
+
+
+def registers_of(kept: KeptReading | None) -> Registers:
+    """Return the registers that a reading vouches for, zeros if there is none or it does not."""
+    return kept.signed.reading.registers if kept is not None and _is_usable(kept) else NO_REGISTERS
 
 
 def is_trusted(kept: KeptReading) -> bool:

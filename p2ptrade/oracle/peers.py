@@ -14,7 +14,7 @@ from p2ptrade.domain.reading import Quality, Reading, Registers, SignedReading
 from p2ptrade.domain.report import Report
 from p2ptrade.domain.units import AccountId, EnergyWh, EpochSeconds, SlotNumber
 from p2ptrade.errors import InputError, PeerUnreachableError, RefusedError
-from p2ptrade.oracle.ports import Envelope, SignedDay, SignedReport
+from p2ptrade.oracle.facts import Envelope, SignedDay, SignedReport
 from p2ptrade.transport.clients import DsoClient, OracleClient
 from p2ptrade.transport.schemas import metering
 

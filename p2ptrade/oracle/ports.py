@@ -1,83 +1,24 @@
 """What an oracle needs from outside: the chain, a durable store, its peers, envelopes, an outbox."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from eth_typing import ChecksumAddress
 
-from p2ptrade.domain.metered import ClearedSlot
 from p2ptrade.domain.outgoing import Outgoing
-from p2ptrade.domain.position import Position
 from p2ptrade.domain.reading import SignedReading
 from p2ptrade.domain.report import KeptReading, KeptReport, Report
-from p2ptrade.domain.units import AccountId, EnergyWh, EpochSeconds, SlotNumber
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The newest block: number and chain time."""
-
-    number: int
-    time_s: int
-
-
-@dataclass(frozen=True, slots=True)
-class MeterPoint:
-    """A participant's metering: the salted hash of its meter point, its gateway's key, its connection, since when."""
-
-    account: AccountId
-    meter_point: bytes
-    gateway: ChecksumAddress
-    capacity_kw: int
-    since_s: EpochSeconds
-
-
-@dataclass(frozen=True, slots=True)
-class ClearingFacts:
-    """What the chain says of the clearing of a slot; empty for one that lapsed."""
-
-    positions: tuple[Position, ...] = ()
-    packed_positions: bytes = b""
-    cleared: ClearedSlot = field(default_factory=ClearedSlot)
-    envelope_root: bytes = bytes(32)
-
-
-@dataclass(frozen=True, slots=True)
-class SettledFacts:
-    """How far the settlement of a slot is: its state's name, newest settled version, delivered and minted energy."""
-
-    state: str
-    version: int
-    delivered_wh: EnergyWh
-    minted_wh: EnergyWh
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A call to be sent as a transaction."""
-
-    to: ChecksumAddress
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class SignedReport:
-    """An oracle's signature over a report."""
-
-    report: Report
-    oracle: ChecksumAddress
-    signature: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class SignedDay:
-    """An oracle's signature over the reputation counts of a day."""
-
-    day: int
-    counts: bytes
-    oracle: ChecksumAddress
-    signature: bytes
+from p2ptrade.domain.units import AccountId, SlotNumber
+from p2ptrade.oracle.facts import (
+    Call,
+    ClearingFacts,
+    Envelope,
+    Head,
+    MeterPoint,
+    SettledFacts,
+    SettledSlot,
+    SignedReport,
+)
 
 
 class ChainView(Protocol):
@@ -117,6 +58,10 @@ class ChainView(Protocol):
 
     def submitted_digest(self, slot: SlotNumber, version: int) -> bytes | None:
         """Return the digest of the report that was submitted for a version: the first, or the newest correction."""
+        ...
+
+    def settled_with(self, slot: SlotNumber) -> SettledSlot | None:
+        """Return what a slot was settled and corrected with, or nothing while the node does not have all of it."""
         ...
 
     def settled_pages(self, slot: SlotNumber) -> Sequence[bytes]:
@@ -221,15 +166,6 @@ class Peer(Protocol):
     def readings(self, slot: SlotNumber) -> Sequence[SignedReading]:
         """Return the signed readings that it has of a slot."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """The most that an account may import and export in a slot."""
-
-    account: AccountId
-    import_wh: EnergyWh
-    export_wh: EnergyWh
 
 
 class Envelopes(Protocol):

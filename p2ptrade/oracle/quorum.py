@@ -13,7 +13,7 @@ from eth_typing import ChecksumAddress
 from p2ptrade.chain.signatures import recover
 from p2ptrade.chain.typed_data import Domain, ReportMessage
 from p2ptrade.domain.report import Report
-from p2ptrade.oracle.ports import SignedReport
+from p2ptrade.oracle.facts import SignedReport
 
 IsOracle = Callable[[ChecksumAddress], bool]
 

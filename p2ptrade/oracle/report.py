@@ -15,10 +15,11 @@ from p2ptrade.chain.settlement_page import (
 )
 from p2ptrade.domain.merkle import leaf_hash, merkle_proof, merkle_root
 from p2ptrade.domain.metered import MeteredAccount, SlotTotals
+from p2ptrade.domain.reading import Quality, Registers
 from p2ptrade.domain.report import KeptReport, Leaf, Report
 from p2ptrade.domain.units import AccountId, EnergyWh, SlotNumber
-from p2ptrade.oracle.energy import SlotEnergy
-from p2ptrade.oracle.ports import ClearingFacts, Envelope
+from p2ptrade.oracle.energy import NO_REGISTERS, SlotEnergy
+from p2ptrade.oracle.facts import ClearingFacts, Envelope
 
 _WORD: Final = 1 << 256
 
@@ -50,16 +51,18 @@ def make_correction(
     slot: SlotNumber,
     version: int,
     settled: Sequence[MeteredAccount],
-    energies: Mapping[AccountId, SlotEnergy],
+    measured: Mapping[AccountId, SlotEnergy],
+    registers: Mapping[AccountId, Registers],
     clearing: ClearingFacts,
     envelopes: Mapping[AccountId, Envelope],
 ) -> KeptReport | None:
     """Return the report that replaces what was settled with estimates by what was measured since, if anything was.
 
     Only an account whose settled value is an estimate is corrected, and only by a measurement: a signed reading of
-    higher quality replaces a substitute, and nothing replaces a measurement.
+    higher quality replaces a substitute, and nothing replaces a measurement. `measured` has what signed readings show,
+    `registers` those at the end of the slot; all else is what was settled, so nothing in the report is remembered.
     """
-    now = {account.account: account for account in metered_accounts(energies, clearing, envelopes)}
+    now = {account.account: account for account in metered_accounts(measured, clearing, envelopes)}
     changes = [
         (old, now[old.account])
         for old in settled
@@ -70,7 +73,7 @@ def make_correction(
     page = pack_corrections(changes)
     new = {corrected.account: corrected for _, corrected in changes}
     after = [new.get(account.account, account) for account in settled]
-    leaves = tuple(leaf_of(account, energies[account]) for account in sorted(energies))
+    leaves = tuple(_leaf_after(account, measured.get(account.account), registers) for account in after)
     report = Report(
         slot=slot,
         version=version,
@@ -99,12 +102,11 @@ def metered_accounts(
     ]
 
 
-def settled_accounts(reports: Sequence[KeptReport]) -> list[MeteredAccount]:
-    """Return the accounts of a slot as its first report and the corrections after it left them."""
-    first, *later = reports
-    accounts = {account.account: account for account in unpack_slot(first.pages)}
-    for correction in later:
-        for _, new in unpack_corrections(correction.pages[0]):
+def settled_accounts(pages: Sequence[bytes], corrections: Sequence[bytes]) -> list[MeteredAccount]:
+    """Return the accounts of a slot as its settled pages and the corrections after them left them."""
+    accounts = {account.account: account for account in unpack_slot(pages)}
+    for page in corrections:
+        for _, new in unpack_corrections(page):
             accounts[new.account] = new
     return [accounts[account] for account in sorted(accounts)]
 
@@ -133,6 +135,13 @@ def hash_of_leaf(slot: SlotNumber, leaf: Leaf) -> bytes:
     return leaf_hash(
         slot, leaf.account, registers.import_wh, registers.export_wh, leaf.metered_wh % _WORD, leaf.quality
     )
+
+
+def _leaf_after(account: MeteredAccount, energy: SlotEnergy | None, registers: Mapping[AccountId, Registers]) -> Leaf:
+    """Return the leaf of an account as a correction leaves it; how its energy was measured is in its readings."""
+    settled_quality = Quality.SUBSTITUTED if account.estimated else Quality.MEASURED
+    quality = energy.quality if energy is not None and energy.estimated == account.estimated else settled_quality
+    return Leaf(account.account, registers.get(account.account, NO_REGISTERS), account.metered_wh, int(quality))
 
 
 def _breach(metered_wh: EnergyWh, envelope: Envelope | None) -> EnergyWh:

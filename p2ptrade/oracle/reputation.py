@@ -24,8 +24,9 @@ from p2ptrade.domain.units import AccountId, SlotNumber
 from p2ptrade.errors import PeerUnreachableError, TransactionRevertedError
 from p2ptrade.oracle.chain_view import MarketView
 from p2ptrade.oracle.day import SlotFacts, counts_of_day, is_complete
+from p2ptrade.oracle.facts import SignedDay
 from p2ptrade.oracle.place import Place
-from p2ptrade.oracle.ports import Outbox, SignedDay
+from p2ptrade.oracle.ports import Outbox
 
 SLOTS_PER_DAY: Final = 96
 _SECONDS_PER_DAY: Final = 86_400

@@ -57,6 +57,19 @@ class Stage:
     def later(self, seconds: float) -> None:
         self.world.warp_to(self.world.market.client.now_s() + int(seconds))
 
+    def speak(self, account: AccountId, net_wh: int) -> None:
+        """Send the late reading of the slot to every oracle that can be reached."""
+        late = self.meters[account].read(self.slot, net_wh)
+        for member in self.group.members:
+            if not member.line.cut:
+                send(member, [late])
+
+    def rounds(self, times: int, *indices: int) -> None:
+        """Let oracles make steps, and every turn pass in between."""
+        for _ in range(times):
+            self.group.step(*indices)
+            self.later(4 * TAKEOVER_S)
+
     @property
     def state(self) -> SettlementState:
         return self.world.market.settlement.state(self.slot)
@@ -140,6 +153,29 @@ def test_a_silent_meter_is_estimated_after_the_time_out_and_corrected_when_it_sp
     assert settled.version == 2
     assert stage.cash()[silent] - before[silent] == -(800 * retail // 1000)
     assert stage.cash()[other] - before[other] == -(500 * retail // 1000), "nobody else is touched"
+
+
+def test_an_oracle_that_lost_its_disk_makes_the_same_second_correction(stage: Stage) -> None:
+    first, second, *_ = stage.meters
+    retail, _ = prices(stage)
+    before = stage.cash()
+    stage.readings_of(stage.slot, {}, silent=frozenset({first, second}))
+    stage.later(TIMEOUT_S)
+    stage.rounds(4)
+    stage.speak(first, 800)
+    stage.rounds(4)
+    assert stage.world.market.settlement.settlement(stage.slot).version == 2
+
+    stage.group.wipe(0).oracle.chain._first_priced = stage.slot
+    stage.group.lines[1].cut = True
+    stage.speak(second, 300)
+    stage.rounds(4, 0, 2, 3)
+
+    after = stage.cash()
+    assert stage.world.market.settlement.settlement(stage.slot).version == 3, "oracle 0 had to sign, for 1 was dead"
+    assert after[first] - before[first] == -(800 * retail // 1000), "the first correction stands"
+    assert after[second] - before[second] == -(300 * retail // 1000)
+    assert len({str(stage.group.members[index].oracle.signed(stage.slot).report) for index in (0, 2, 3)}) == 1
 
 
 def test_a_reading_that_one_oracle_lacks_is_taken_over_from_its_peers(stage: Stage) -> None:

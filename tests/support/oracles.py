@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,13 @@ class Group:
     def restart(self, index: int) -> Member:
         """Start an oracle again on what the old one left on its disk."""
         self.members[index].outbox.close()
+        self.members[index] = self._start(index)
+        return self.members[index]
+
+    def wipe(self, index: int) -> Member:
+        """Start an oracle again on an empty disk."""
+        self.members[index].outbox.close()
+        shutil.rmtree(self.members[index].folder)
         self.members[index] = self._start(index)
         return self.members[index]
 

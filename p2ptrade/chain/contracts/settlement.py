@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from p2ptrade.chain.client import LATEST, Block
 from p2ptrade.chain.contracts.base import ContractWrapper
 from p2ptrade.chain.typed_data import ReportMessage
+from p2ptrade.domain.report import Report
 from p2ptrade.domain.settlement import ImbalanceRule, SettlementRules
 from p2ptrade.domain.tariff import Deviation
 from p2ptrade.domain.units import AccountId, EnergyWh, PriceMicroPerKwh, SharePpm, SlotNumber
@@ -129,6 +130,20 @@ class Settlement(ContractWrapper):
         """Return the running hashes of the pages of a slot that were settled, in their order."""
         records = self.events("PageSettled", first=first, last=last, where={"slot": slot})
         return [bytes(each.values["dataHash"]) for each in records]
+
+    def first_report(self, slot: SlotNumber, *, first: Block, last: Block = LATEST) -> Report | None:
+        """Return the report of version 1 that was submitted for a slot; there is at most one."""
+        for record in self.events("ReportSubmitted", first=first, last=last, where={"slot": slot, "version": 1}):
+            values = record.values
+            return Report(
+                slot,
+                values["version"],
+                values["readingsRoot"],
+                values["dataHash"],
+                values["accounts"],
+                EnergyWh(values["deliveredWh"]),
+            )
+        return None
 
     def contest_data(self, slot: SlotNumber, account: AccountId, reading_digest: bytes) -> bytes:
         """Return the call by which a participant contests a settled slot."""

@@ -16,7 +16,7 @@ from p2ptrade.domain.reading import NO_PREDECESSOR, Quality, Reading, Registers,
 from p2ptrade.domain.slot import end_of
 from p2ptrade.domain.units import AccountId, EnergyWh, EpochSeconds, SlotNumber
 from p2ptrade.oracle.desk import Desk, Taken
-from p2ptrade.oracle.ports import Head, MeterPoint
+from p2ptrade.oracle.facts import Head, MeterPoint
 from p2ptrade.store import Database
 from p2ptrade.store.oracle import OracleTable
 

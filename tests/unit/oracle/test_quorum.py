@@ -8,8 +8,8 @@ from p2ptrade.chain.keys import SigningKey
 from p2ptrade.chain.typed_data import ReportMessage, settlement_domain, sign
 from p2ptrade.domain.report import Report
 from p2ptrade.domain.units import EnergyWh, SlotNumber
+from p2ptrade.oracle.facts import SignedReport
 from p2ptrade.oracle.place import Place
-from p2ptrade.oracle.ports import SignedReport
 from p2ptrade.oracle.quorum import count_signatures, first_signatures
 
 KEYS = [SigningKey.from_secret(bytes([number]) * 32) for number in range(1, 6)]
