@@ -83,6 +83,7 @@ class TransactionRevertedError(ChainError):
 class PeerUnreachableError(P2PTradeError):
     """Another service (relay, oracle, DSO) did not answer; trying again may help."""
 
+    exit_code = 2
     transient = True
     problem_type = "peer-unreachable"
 

@@ -57,14 +57,33 @@ def run(arguments: list[str]) -> int:
     if group not in _GROUPS:
         return _say(f"there is no {'option' if group.startswith('-') else 'command'} {group}{_did_you_mean(group)}")
     try:
-        _application(group)(rest, prog_name=f"p2ptrade {group}")
+        return _run_group(group, rest)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     except P2PTradeError as error:
         return _say(str(error), error.exit_code)
     except KeyboardInterrupt:
         return _INTERRUPTED
-    return 0
+
+
+def _run_group(group: str, arguments: list[str]) -> int:
+    """Run a command of a group; what typer refuses is said in one sentence, with where its help is."""
+    application = _application(group)
+    from typer import Abort
+    from typer.exceptions import TyperException
+
+    try:
+        code = application(arguments, prog_name=f"p2ptrade {group}", standalone_mode=False)
+    except TyperException as error:
+        said, context = error.format_message(), getattr(error, "ctx", None)
+        if said.startswith("Usage:"):  # a group without a command shows its help
+            sys.stderr.write(f"{said}\n")
+            return _USAGE_ERROR
+        path = context.command_path if context else f"p2ptrade {group}"
+        return _say(f"{said.rstrip('.')}{'' if said.endswith('?') else ';'} `{path} --help` says what there is")
+    except Abort:
+        return _say("stopped before an answer was given", 1)
+    return code if isinstance(code, int) else 0
 
 
 def _application(group: str) -> "typer.Typer":
