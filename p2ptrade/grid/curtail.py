@@ -1,13 +1,14 @@
 """Curtailment of a set of items (trades or connections) until the AC power flow is safe in every case.
 
-A case is the schedule itself or one of its contingencies (a large trade is not delivered). Steps: linearise
-the cases that break a limit, solve the program of the cuts with lazily added rows, verify by AC, linearise
-again where that is not enough, round the cuts up to whole Wh, verify again. If that fails all cuts are raised
-together until it is safe. Linear models propose; only the AC power flow decides.
+A case is the schedule itself or one of its contingencies (a large trade is not delivered, as large as it is after
+the cuts). Steps: linearise the cases that break a limit, solve the program of the cuts with lazily added rows, verify
+by AC, linearise again where that is not enough, round the cuts up to whole Wh, verify again. If that fails all cuts are
+raised together until it is safe. Linear models propose; only the AC power flow decides.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -46,20 +47,30 @@ VOLTAGE_EFFECT_MIN: Final = 0.02
 FALLBACK_HALVINGS: Final = 12
 
 
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """A contingency: a connection's trade is not delivered, and `rest_wh` of its injection (a size) is all there is.
+
+    A cut takes away the rest first, because a trade stands as long as it is within the envelope.
+    """
+
+    connection: int
+    rest_wh: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CutRequest:
-    """Net injections in Wh, what may be cut, and the cases that must be safe.
+    """Net injections in Wh, what may be cut, and what must be safe: the whole, and each of the absences.
 
-    `incidence` is connections x items, `weight` the cost of a cut by the objective (above zero), `most_wh`
-    the largest cut of each item, `case_offset_wh` what each case adds to the injections (cases x connections;
-    the first is zero).
+    `incidence` is connections x items, `weight` the cost of a cut by the objective (above zero), `most_wh` the largest
+    cut of each item. Case 0 is the whole; case k + 1 is the whole with absence k.
     """
 
     injection_wh: Floats
     incidence: Floats
     weight: Floats
     most_wh: NDArray[np.int64]
-    case_offset_wh: Floats
+    absences: tuple[Absence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +101,12 @@ class CutResult:
 class _Rows:
     """Linear rows of a case: change @ (reduction of the connections' injections, Wh) >= needed.
 
-    In this order: the limited terminals' highest voltages, their lowest ones, the loadings.
+    In this order: the limited terminals' highest voltages, their lowest ones, the loadings. `used_up` says that the
+    cuts leave nothing of what the absent connection had besides its trade: cutting it further changes nothing.
     """
 
     case: int
+    used_up: bool
     change: Floats
     needed: Floats
 
@@ -118,12 +131,17 @@ def curtail(
         if len(broken) == 0:
             rounded = _rounded_up(cut, request)
             if _safe(network, request, rounded, margins):
-                return CutResult(True, rounded, binding, attempt, False)
+                found = CutResult(True, rounded, binding, attempt, False)
+                if attempt != 1:
+                    return found
+                return _sharpened(network, request, cut, collected, found, objective, margins)
         if not flow.converged.all():
             break
         worst = _worst_cases(network, flow, broken, margins)
         wider = _with_reserve(margins, RESERVE_GROWTH**attempt)
-        collected += [_linearise(network, request, cut, case, wider) for case in worst]
+        latest = [_linearise(network, request, cut, case, wider) for case in worst]
+        again = {rows.case for rows in latest}
+        collected = [rows for rows in collected if rows.case not in again] + latest
         proposal = _propose(network, request, collected, objective, margins)
         if proposal is None:
             break
@@ -131,10 +149,42 @@ def curtail(
     return _fallback(network, request, cut, binding, margins)
 
 
+def _sharpened(
+    network: Network,
+    request: CutRequest,
+    cut: Floats,
+    collected: Sequence[_Rows],
+    found: CutResult,
+    objective: Objective,
+    margins: Margins,
+) -> CutResult:
+    """Return safe cuts that rest on the slopes far away, where nothing is cut, or smaller ones by the slopes there."""
+    near = _with_reserve(margins, 1.0)
+    rows = [_linearise(network, request, cut, each.case, near) for each in collected]
+    proposal = _propose(network, request, rows, objective, margins) if rows else None
+    if proposal is None:
+        return found
+    rounded = _rounded_up(proposal[0], request)
+    smaller = rounded.sum() < found.cut_wh.sum()
+    if not (smaller and _safe(network, request, rounded, margins)):
+        return found
+    return CutResult(True, rounded, proposal[1], found.linearisations + 1, False)
+
+
 def injections_after(request: CutRequest, cut_wh: Floats | NDArray[np.int64]) -> Floats:
     """Return the injections in Wh of every case after the cuts (cases x connections)."""
-    result: Floats = request.injection_wh - request.incidence @ cut_wh + request.case_offset_wh
+    after = request.injection_wh - request.incidence @ cut_wh
+    result: Floats = np.tile(after, (1 + len(request.absences), 1))
+    for case, absence in enumerate(request.absences, start=1):
+        left = _left_of_rest(request, after, absence)
+        result[case, absence.connection] = np.copysign(max(left, 0.0), request.injection_wh[absence.connection])
     return result
+
+
+def _left_of_rest(request: CutRequest, after: Floats, absence: Absence) -> float:
+    """Return the size in Wh of what an absent connection still does when its injection is `after`; none if negative."""
+    at = absence.connection
+    return absence.rest_wh - abs(float(request.injection_wh[at] - after[at]))
 
 
 def _flow(network: Network, request: CutRequest, cut: Floats | NDArray[np.int64]) -> Flow:
@@ -170,20 +220,21 @@ def _with_reserve(margins: Margins, growth: float) -> Margins:
 def _linearise(network: Network, request: CutRequest, cut: Floats, case: int, margins: Margins) -> _Rows:
     """Return the rows of a case around the present cuts."""
     low, high, loading = limits(network, margins)
-    found = sensitivity(network, injections_after(request, cut)[case] * W_PER_WH)
+    injections = injections_after(request, cut)
+    found = sensitivity(network, injections[case] * W_PER_WH)
     at = limited_terminals(network)
     voltage = found.voltage_pu[at]
     voltage_change = _only_large(found.voltage_per_w[at])
     loading_change = np.where(below_branch(network), found.loading_per_w, 0.0)
     change = np.concatenate([voltage_change, -voltage_change, loading_change]) * W_PER_WH
-    excess = np.concatenate(
-        [
-            voltage - high,
-            low - voltage,
-            found.loading - loading,
-        ]
-    )
-    return _Rows(case, change, excess + change @ (request.incidence @ cut))
+    excess = np.concatenate([voltage - high, low - voltage, found.loading - loading])
+    used_up = False
+    if case:
+        absence = request.absences[case - 1]
+        used_up = _left_of_rest(request, injections[0], absence) <= 0.0
+        if used_up:
+            change[:, absence.connection] = 0.0
+    return _Rows(case, used_up, change, excess + change @ (request.incidence @ cut))
 
 
 def _only_large(change: Floats) -> Floats:

@@ -19,7 +19,7 @@ from p2ptrade.domain.envelopes import Envelope, envelope_root
 from p2ptrade.domain.grid_data import GridData
 from p2ptrade.domain.units import PPM, AccountId, EnergyWh
 from p2ptrade.errors import InputError
-from p2ptrade.grid.curtail import W_PER_WH, BindingRow, CutRequest, CutResult, injections_after
+from p2ptrade.grid.curtail import W_PER_WH, Absence, BindingRow, CutRequest, CutResult, injections_after
 from p2ptrade.grid.cuts import Objective
 from p2ptrade.grid.limits import Forecast, sample_injections_wh
 from p2ptrade.grid.network import Network
@@ -100,7 +100,7 @@ def decide(
     after = check_injections(network, injections_after(request, result.cut_wh)[0] * W_PER_WH)
     envelopes = _envelopes(network, schedule, result)
     outcome, tightened = next_step(plan, schedule, grid, envelopes, result.safe and after.safe, round_number, rules)
-    cuts = _explained(network, schedule, result, rules)
+    cuts = _explained(network, schedule, request, result)
     return GridDecision(
         outcome=outcome,
         round_number=round_number,
@@ -153,31 +153,18 @@ def _request(network: Network, schedule: SlotSchedule, rules: Rules) -> CutReque
         incidence=np.diag(np.sign(scheduled)),
         weight=fees if rules.objective in {Objective.MERIT_ORDER, Objective.WHOLE} else fees / np.maximum(size, 1.0),
         most_wh=np.maximum(size - rules.floor_wh, 0.0).astype(np.int64),
-        case_offset_wh=_cases(schedule, rules),
+        absences=_absences(schedule, rules),
     )
 
 
-def _may_fail(schedule: SlotSchedule, rules: Rules) -> list[int]:
-    """Return the connections whose trade is so large that the network must bear its absence."""
+def _absences(schedule: SlotSchedule, rules: Rules) -> tuple[Absence, ...]:
+    """Return the trades so large that the network must bear their absence, with what their connections do besides."""
     pairs = enumerate(zip(schedule.traded_wh, schedule.scheduled_wh, strict=True))
-    return [
-        number
+    return tuple(
+        Absence(number, max(abs(scheduled) - abs(traded), 0))
         for number, (traded, scheduled) in pairs
         if traded * scheduled > 0 and min(abs(traded), abs(scheduled)) >= rules.delivery_wh
-    ]
-
-
-def _cases(schedule: SlotSchedule, rules: Rules) -> Floats:
-    """Return the cases: the schedule itself, then each large trade missing from it, within its own injection."""
-    size = len(schedule.account)
-    cases = [np.zeros(size)]
-    for number in _may_fail(schedule, rules):
-        offset = np.zeros(size)
-        traded, scheduled = schedule.traded_wh[number], schedule.scheduled_wh[number]
-        offset[number] = -min(traded, scheduled) if traded > 0 else -max(traded, scheduled)
-        cases.append(offset)
-    result: Floats = np.stack(cases)
-    return result
+    )
 
 
 def _envelopes(network: Network, schedule: SlotSchedule, result: CutResult) -> tuple[Envelope, ...]:
@@ -194,9 +181,9 @@ def _envelopes(network: Network, schedule: SlotSchedule, result: CutResult) -> t
     return tuple(sorted(found))
 
 
-def _explained(network: Network, schedule: SlotSchedule, result: CutResult, rules: Rules) -> tuple[Cut, ...]:
+def _explained(network: Network, schedule: SlotSchedule, request: CutRequest, result: CutResult) -> tuple[Cut, ...]:
     cuts = []
-    failing = [""] + [f" if {network.connections[number].id} does not deliver" for number in _may_fail(schedule, rules)]
+    failing = [""] + [f" if {network.connections[each.connection].id} does not deliver" for each in request.absences]
     for number in np.flatnonzero(result.cut_wh):
         reasons = [
             _reason(row, int(number)) + failing[row.case]

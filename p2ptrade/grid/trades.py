@@ -72,5 +72,4 @@ def trade_request(
         incidence=incidence,
         weight=weight,
         most_wh=energy.astype(np.int64),
-        case_offset_wh=np.zeros((1, size)),
     )

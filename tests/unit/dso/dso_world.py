@@ -147,11 +147,11 @@ class World:
     forecaster: FakeForecaster = field(default_factory=FakeForecaster)
     log: FakeLog = field(default_factory=FakeLog)
 
-    def desk(self, *, with_key: bool = True) -> VerdictDesk:
+    def desk(self, *, with_key: bool = True, model: GridModel = MODEL) -> VerdictDesk:
         return VerdictDesk(
             chain=self.chain,
             forecaster=self.forecaster,
-            model=MODEL,
+            model=model,
             log=self.log,
             domain=DOMAIN,
             windows=WINDOWS,

@@ -12,9 +12,9 @@ from p2ptrade.domain.grid_data import GridData
 from p2ptrade.domain.order import Side
 from p2ptrade.domain.units import AccountId
 from p2ptrade.errors import EnvironmentNotReadyError, InputError, RefusedError
-from p2ptrade.grid import Forecast
+from p2ptrade.grid import Forecast, Rules
 from p2ptrade.transport.schemas.grid import ApprovedVerdict, LimitKind, RefusedVerdict
-from tests.unit.dso.dso_world import DOMAIN, DSO_KEY, SLOT, WIDE, WINDOWS, World, record, trade
+from tests.unit.dso.dso_world import DOMAIN, DSO_KEY, MODEL, SLOT, WIDE, WINDOWS, World, record, trade
 
 SMALL_WH, LARGE_WH = 2_000, 25_000  # 8 kW is harmless; 100 kW over 0.04 pu of line lift the voltage by 4 %
 
@@ -62,6 +62,20 @@ def test_rounds_of_tighter_limits_end_with_an_approval_after_three() -> None:
 
     assert isinstance(verdict, ApprovedVerdict)
     assert [each.outcome for each in world.log.kept] == ["another_round"] * 3 + ["approved"]
+
+
+def test_large_trade_that_may_fail_is_tightened_until_the_grid_bears_its_failing() -> None:
+    world, grid, verdict = World(), WIDE, None
+    careful = replace(MODEL, rules=Rules())
+
+    for round_number in range(1, 5):
+        verdict = world.desk(model=careful).verdict(world.request(trade(LARGE_WH), grid, round_number))
+        if isinstance(verdict, RefusedVerdict):
+            assert GridData.unpack(verdict.grid_data) != grid, verdict.reasons
+            grid = GridData.unpack(verdict.grid_data)
+
+    assert isinstance(verdict, ApprovedVerdict)
+    assert world.log.kept[0].outcome == "another_round"
 
 
 def test_same_request_gets_the_same_verdict() -> None:
