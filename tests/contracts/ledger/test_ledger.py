@@ -257,6 +257,19 @@ def test_a_movement_leaves_everything_else_in_the_word_alone(platform: Platform)
     assert before[0] >> 224 == 31 | 1 << 8 | 255 << 16 | 255 << 24
 
 
+def test_settling_answers_with_every_word_as_it_was_found_and_nothing_else(platform: Platform) -> None:
+    alice, bob = platform.admit_many(["alice", "bob"], cash_micro=CREDIT)
+    moves = pack_entries((alice, -2 * CREDIT), (bob, 3 * CREDIT), (alice, -DEBT_LIMIT), (RETAILER, DEBT_LIMIT - CREDIT))
+    words = platform.ledger.call("words", pack_accounts([alice, bob, RETAILER]))
+    in_debt = words[0] - (2 * CREDIT << 160) + (1 << 224)  # a debt fills its field with ones and borrows from the next
+
+    data = platform.ledger.data("settle", moves)
+    answer = platform.chain.eth_call(platform.ledger.address, data, sender=platform.holder("MARKET"))
+
+    found = [words[0], words[1], in_debt, words[2]]
+    assert answer == b"".join(number.to_bytes(32, "big") for number in (32, 4, *found))
+
+
 def test_an_account_may_occur_more_than_once(platform: Platform) -> None:
     alice, bob = platform.admit_many(["alice", "bob"], cash_micro=100)
 
@@ -300,6 +313,26 @@ def test_an_entry_with_more_than_an_account_number_is_refused(platform: Platform
 
     with reverts("LedgerUnknownAccount"):
         platform.ledger.send(function, [stray, *pack_entries((alice, -10))], sender=platform.holder("MARKET"))
+
+
+def test_every_system_account_takes_cash(platform: Platform) -> None:
+    alice = platform.admit("alice", cash_micro=100)
+
+    told = move(platform, (alice, -80), *((account, 10) for account in range(1, 9)))
+
+    assert [platform.cash(account) for account in range(1, 9)] == [10] * 8
+    assert len(told) == 9
+
+
+def test_a_deposit_fills_int64_and_no_more(platform: Platform) -> None:
+    alice = platform.admit("alice")
+    settle(platform, (alice, INT64_MAX - 5), (RETAILER, 5 - INT64_MAX))
+
+    with reverts("LedgerCashOverflow", account=alice, cash=INT64_MAX - 5, delta=6):
+        platform.fund(alice, 6)
+    platform.fund(alice, 5)
+
+    assert platform.cash(alice) == INT64_MAX
 
 
 @pytest.mark.parametrize("function", ["move", "settle"])
