@@ -5,15 +5,17 @@ absolute values, so that two errors cannot cancel.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from p2ptrade.audit.evidence import ChainEvent, Evidence, read_evidence
 from p2ptrade.audit.recompute import (
     PublishedClearing,
+    PublishedCorrection,
     PublishedSettlement,
     check_clearing,
+    check_correction,
     check_settlement,
 )
 from p2ptrade.audit.replay import (
@@ -32,7 +34,7 @@ from p2ptrade.chain.contracts.tariffs import SLOTS_PER_DAY
 from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.packing import unpack_positions, unpack_voids
 from p2ptrade.chain.settled_pages import page_in
-from p2ptrade.chain.settlement_page import unpack_slot
+from p2ptrade.chain.settlement_page import unpack_corrections, unpack_slot
 from p2ptrade.domain.grid_data import GridData
 from p2ptrade.domain.metered import ClearedSlot
 from p2ptrade.domain.settlement import RetailPrices, SettlementRules
@@ -94,6 +96,9 @@ def judge(evidence: Evidence, inputs: Inputs) -> Books:
     settlements = tuple(_settlements(evidence, {clearing.slot: clearing.totals for clearing in clearings}, inputs))
     recomputed = [difference for clearing in clearings for difference in check_clearing(clearing)]
     recomputed += [difference for settlement in settlements for difference in check_settlement(settlement)]
+    recomputed += [
+        difference for correction in _corrections(evidence, settlements) for difference in check_correction(correction)
+    ]
     return Books(
         evidence.block_number,
         clearings,
@@ -193,6 +198,25 @@ def _settlements(
             moved=_moved_in(evidence, {page.log.transaction_hash for page in pages[slot]}),
             at_debt_limit=_at_debt_limit(evidence, {page.log.transaction_hash for page in pages[slot]}),
         )
+
+
+def _corrections(evidence: Evidence, settlements: Iterable[PublishedSettlement]) -> Iterator[PublishedCorrection]:
+    standing = {each.slot: {account.account: account for account in each.accounts} for each in settlements}
+    for event in evidence.named("Settlement", "Corrected"):
+        slot, transactions = SlotNumber(event.values["slot"]), {event.log.transaction_hash}
+        changes = unpack_corrections(event.values["corrections"])
+        yield PublishedCorrection(
+            slot=slot,
+            version=event.values["version"],
+            changes=changes,
+            before=standing[slot],
+            delivered_wh=EnergyWh(event.values["deliveredWh"]),
+            prices=_tariff(evidence, slot),
+            rules=_rules(evidence, slot),
+            moved=_moved_in(evidence, transactions),
+            at_debt_limit=_at_debt_limit(evidence, transactions),
+        )
+        standing[slot] = {**standing[slot], **{new.account: new for _, new in changes}}
 
 
 def _moved_in(evidence: Evidence, transactions: set[bytes]) -> list[tuple[AccountId, AmountMicro]]:

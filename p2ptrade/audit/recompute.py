@@ -1,7 +1,8 @@
-"""Clearings and settlements computed again from what the chain published, and compared with the cash that moved. Pure.
+"""Clearings, settlements and corrections computed again from what the chain published, beside what cash moved. Pure.
 
 For a clearing: the opened book gives the prices and the fills, these give every payment. For a settlement: the pages,
-the tariffs and the rules give every flow. A difference is money or energy that moved otherwise than by the rules.
+the tariffs and the rules give every flow; for a correction, the difference that it makes. Where they differ from what
+moved, money or energy moved otherwise than by the rules.
 """
 
 from collections import defaultdict
@@ -11,11 +12,11 @@ from dataclasses import dataclass
 from p2ptrade.audit.replay import Difference, differences
 from p2ptrade.chain.packing import OpenedRecord, unpack_book
 from p2ptrade.domain.grid_data import GridData
-from p2ptrade.domain.metered import ClearedSlot, MeteredAccount
+from p2ptrade.domain.metered import ClearedSlot, MeteredAccount, SlotTotals
 from p2ptrade.domain.money import buyer_pays_rounded_up, seller_receives_rounded_down
 from p2ptrade.domain.order import Order, Step, VoidReason
 from p2ptrade.domain.position import Position
-from p2ptrade.domain.settlement import RetailPrices, SettlementRules, SystemAccount, settle_slot
+from p2ptrade.domain.settlement import RetailPrices, SettlementRules, SystemAccount, settle_correction, settle_slot
 from p2ptrade.domain.units import (
     AccountId,
     AmountMicro,
@@ -75,6 +76,21 @@ class PublishedSettlement:
     at_debt_limit: frozenset[AccountId] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class PublishedCorrection:
+    """A settled correction as the chain has it: accounts as they were and are; `before` is what stood in the slot."""
+
+    slot: SlotNumber
+    version: int
+    changes: tuple[tuple[MeteredAccount, MeteredAccount], ...]
+    before: Mapping[AccountId, MeteredAccount]
+    delivered_wh: EnergyWh
+    prices: RetailPrices
+    rules: SettlementRules
+    moved: Entries
+    at_debt_limit: frozenset[AccountId] = frozenset()
+
+
 def check_clearing(clearing: PublishedClearing) -> list[Difference]:
     """Return what the clearing did otherwise than the auction's rules say."""
     orders = clearing.orders
@@ -95,17 +111,42 @@ def check_clearing(clearing: PublishedClearing) -> list[Difference]:
 
 
 def check_settlement(settlement: PublishedSettlement) -> list[Difference]:
-    """Return every flow that is not the one that the settlement's rules give.
-
-    What an account at the debt limit could not pay was carried by the retailer: that is a rule too.
-    """
+    """Return every flow that is not the one that the settlement's rules give."""
     due = settle_slot(settlement.accounts, settlement.cleared, settlement.prices, settlement.rules).flows
     moved = sums_of(settlement.moved)
-    for account in settlement.at_debt_limit:
+    what = f"slot {settlement.slot}: settlement of account"
+    return differences(what, _with_carried(due, moved, settlement.at_debt_limit), moved)
+
+
+def check_correction(correction: PublishedCorrection) -> list[Difference]:
+    """Return what a correction replaced that was not settled, and every flow that is not the difference it makes."""
+    name = f"slot {correction.slot}, version {correction.version}:"
+    replaced = {int(old.account): int(old.metered_wh) for old, _ in correction.changes}
+    stood = {account: int(correction.before[AccountId(account)].metered_wh) for account in replaced}
+    due: defaultdict[int, int] = defaultdict(int)
+    for old, new in correction.changes:
+        more = settle_correction(old, new, correction.prices, correction.rules)
+        due[int(new.account)] += more
+        due[SystemAccount.RETAILER] -= more
+    after = {**correction.before, **{new.account: new for _, new in correction.changes}}
+    delivered = SlotTotals.of(after.values()).delivered_wh
+    moved = sums_of(correction.moved)
+    carried = _with_carried({each: amount for each, amount in due.items() if amount}, moved, correction.at_debt_limit)
+    return [
+        *differences(f"{name} corrected energy of account", replaced, stood),
+        *differences(name, {"delivered Wh": delivered}, {"delivered Wh": correction.delivered_wh}),
+        *differences(f"{name} correction of account", carried, moved),
+    ]
+
+
+def _with_carried(due: Mapping[int, int], moved: Mapping[int, int], at_debt_limit: Iterable[int]) -> dict[int, int]:
+    """Return what is due when the retailer carries what accounts at the debt limit could not pay: a rule too."""
+    carried_too = dict(due)
+    for account in at_debt_limit:
         carried = max(0, moved.get(account, 0) - due.get(account, 0))
-        due[account] = due.get(account, 0) + carried
-        due[SystemAccount.RETAILER] = due.get(SystemAccount.RETAILER, 0) - carried
-    return differences(f"slot {settlement.slot}: settlement of account", due, moved)
+        carried_too[account] = carried_too.get(account, 0) + carried
+        carried_too[SystemAccount.RETAILER] = carried_too.get(SystemAccount.RETAILER, 0) - carried
+    return carried_too
 
 
 def sums_of(entries: Iterable[tuple[AccountId, AmountMicro]]) -> dict[int, int]:

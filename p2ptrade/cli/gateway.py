@@ -33,6 +33,7 @@ from p2ptrade.store.gateway import GatewayTable
 from p2ptrade.transport.clients import DsoClient, OracleClient
 from p2ptrade.transport.daemon import Health
 from p2ptrade.transport.logs import set_up_logs
+from p2ptrade.transport.reading_messages import reading_message
 from p2ptrade.transport.server import bind, run_service
 
 gateway_app = typer.Typer(help="The gateway at the meters.", no_args_is_help=True)
@@ -81,6 +82,22 @@ def run_gateway(
         health = Health()
         app = make_gateway_app(gateway, table, health)
         run_service(app, listener=listener, health=health, step=gateway.step, interval_s=own.interval_s)
+
+
+@gateway_app.command("readings")
+def show_readings(
+    slot: Annotated[int, typer.Argument(min=0, help="Slot number.")],
+    config: ConfigOption = None,
+    account: Annotated[int | None, typer.Option(min=0, help="Only the reading of this account.")] = None,
+) -> None:
+    """Write the signed readings at the end of a slot, one JSON object a line; participants contest with them."""
+    settings = load_settings(config)
+    database = Database.open(settings.gateway.state / _DATABASE)
+    readings = GatewayTable(database).readings(SlotNumber(slot), SlotNumber(slot))
+    database.close()
+    for signed in readings:
+        if account is None or signed.reading.account == account:
+            sys.stdout.write(reading_message(signed).model_dump_json() + "\n")
 
 
 @gateway_app.command("gaps")

@@ -16,6 +16,7 @@ from p2ptrade.domain.slot import slot_at
 from p2ptrade.errors import ConfigError, P2PTradeError, PeerUnreachableError, RefusedError
 from p2ptrade.oracle.app import make_oracle_app
 from p2ptrade.oracle.chain_view import MarketView
+from p2ptrade.oracle.contests import Contests
 from p2ptrade.oracle.desk import Desk
 from p2ptrade.oracle.draft import Drafter
 from p2ptrade.oracle.metrics import OracleMetrics
@@ -66,6 +67,7 @@ def run_oracle(
             chain=view,
             store=store,
             desk=desk,
+            contests=Contests(view, store, desk, peers),
             peers=peers,
             reading_timeout_s=own.reading_timeout_s,
             correction_window_s=market.settlement.correction_window_s(),

@@ -3,6 +3,7 @@
 import typer
 
 from p2ptrade.cli.wallet_agent import run_agent
+from p2ptrade.cli.wallet_contests import contest, contests
 from p2ptrade.cli.wallet_keys import import_key, list_keys, new_key
 from p2ptrade.cli.wallet_money import balance, deposit, register, show_ledger, withdraw
 from p2ptrade.cli.wallet_orders import bid, list_seals, offer, open_orders
@@ -31,4 +32,6 @@ wallet_app.command("proof")(proof)
 wallet_app.command("tokens")(tokens)
 wallet_app.command("retire")(retire)
 wallet_app.add_typer(certificate_app, name="certificate")
+wallet_app.command("contest")(contest)
+wallet_app.command("contests")(contests)
 wallet_app.command("agent")(run_agent)

@@ -7,7 +7,8 @@ from p2ptrade.domain.reading import SignedReading
 from p2ptrade.domain.units import AccountId, EnergyWh, SlotNumber
 from p2ptrade.gateway.ports import Ack, EnvelopeBounds
 from p2ptrade.transport.clients import DsoClient, OracleClient
-from p2ptrade.transport.schemas.metering import ReadingAck, ReadingMessage, ReadingsMessage, ReadingWord
+from p2ptrade.transport.reading_messages import readings_message
+from p2ptrade.transport.schemas.metering import ReadingAck, ReadingWord
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class RemoteOracle:
 
     def send(self, readings: Sequence[SignedReading]) -> Sequence[Ack]:
         """Send readings; whatever is acknowledged is durable there."""
-        answer = self.client.send_readings(ReadingsMessage(readings=tuple(_message(signed) for signed in readings)))
+        answer = self.client.send_readings(readings_message(readings))
         return [_ack(each) for each in answer.acks]
 
 
@@ -42,22 +43,6 @@ class RemoteDso:
             EnvelopeBounds(AccountId(each.account), EnergyWh(each.import_wh), EnergyWh(each.export_wh), each.proof)
             for each in message.envelopes
         ]
-
-
-def _message(signed: SignedReading) -> ReadingMessage:
-    reading = signed.reading
-    return ReadingMessage(
-        account=reading.account,
-        meter_point=reading.meter_point,
-        slot=reading.slot,
-        import_wh=reading.registers.import_wh,
-        export_wh=reading.registers.export_wh,
-        meter_time_s=reading.meter_time_s,
-        quality=int(reading.quality),
-        sequence=reading.sequence,
-        previous=reading.previous,
-        signature=signed.signature,
-    )
 
 
 def _ack(answer: ReadingAck) -> Ack:

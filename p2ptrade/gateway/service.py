@@ -71,7 +71,7 @@ class Gateway:
 
     def sign(self, reading: Reading) -> SignedReading:
         """Return the reading with digest and signature."""
-        digest = message_of(reading).digest(self.domain)
+        digest = ReadingMessage.of(reading).digest(self.domain)
         return SignedReading(reading, digest, self.signer.sign_digest(digest))
 
     # ------------------------------------------------------------------------------------------------- devices
@@ -168,18 +168,3 @@ def _verified(slot: SlotNumber, offered: Sequence[EnvelopeBounds], root: bytes) 
         else:
             _log.warning("envelope without proof", slot=slot, account=bounds.account)
     return verified
-
-
-def message_of(reading: Reading) -> ReadingMessage:
-    """Return the message that a gateway signs for a reading."""
-    return ReadingMessage(
-        account=reading.account,
-        meter_point=reading.meter_point,
-        slot=reading.slot,
-        import_wh=reading.registers.import_wh,
-        export_wh=reading.registers.export_wh,
-        meter_time=reading.meter_time_s,
-        quality=int(reading.quality),
-        sequence=reading.sequence,
-        previous=reading.previous,
-    )

@@ -58,6 +58,22 @@ def examine(reading: Reading, before: SignedReading | None, *, capacity_kw: int,
     return (*found, *_of_order(reading, before), *_of_registers(reading, before.reading, capacity_kw))
 
 
+def examine_replacement(
+    reading: Reading, before: SignedReading | None, after: SignedReading | None, *, capacity_kw: int, now_s: int
+) -> tuple[Finding, ...]:
+    """Return what is wrong with a reading that is to take the place of another one of its slot.
+
+    It must be possible between the reading before it and the one after it; its own number is not looked at, because it
+    was signed out of turn.
+    """
+    found = [*_of_time(reading, now_s)]
+    if before is not None:
+        found += _of_registers(reading, before.reading, capacity_kw)
+    if after is not None:
+        found += _of_registers(after.reading, reading, capacity_kw)
+    return tuple(found)
+
+
 def _of_time(reading: Reading, now_s: int) -> list[Finding]:
     found = []
     if end_of(reading.slot) > now_s + CLOCK_AHEAD_MAX_S:

@@ -6,18 +6,25 @@ from fastapi import FastAPI, HTTPException
 
 from p2ptrade.chain.typed_data import Domain
 from p2ptrade.domain.units import AccountId, SlotNumber
+from p2ptrade.oracle.contests import Contests
 from p2ptrade.oracle.desk import Answer, Desk
-from p2ptrade.oracle.peers import reading_message, report_message, signed_reading
+from p2ptrade.oracle.facts import Contest
+from p2ptrade.oracle.peers import report_message
 from p2ptrade.oracle.ports import ReportSource
 from p2ptrade.oracle.report import proof_of
 from p2ptrade.oracle.service import Oracle
 from p2ptrade.transport.bodies import body_schema, json_body
 from p2ptrade.transport.daemon import Health
+from p2ptrade.transport.reading_messages import reading_message, signed_reading
 from p2ptrade.transport.schemas.metering import (
+    ContestMessage,
+    ContestsOfAccount,
+    ContestWord,
     DayMessage,
     OracleInfo,
     ReadingAck,
     ReadingAcks,
+    ReadingMessage,
     ReadingProof,
     ReadingsMessage,
     ReadingsOfSlot,
@@ -26,7 +33,7 @@ from p2ptrade.transport.schemas.metering import (
     ReportMessage,
 )
 from p2ptrade.transport.server import make_app
-from p2ptrade.transport.wire_types import U32, U64
+from p2ptrade.transport.wire_types import U32, U64, Bytes32
 
 _READINGS = json_body(ReadingsMessage)
 
@@ -51,6 +58,8 @@ def make_oracle_app(
         kept = reports.of_slot(SlotNumber(slot))
         readings = tuple(reading_message(kept[account].signed) for account in sorted(kept))
         return ReadingsOfSlot(slot=slot, readings=readings)
+
+    _add_contests(app, oracle.drafter.contests, reports, reading_domain)
 
     @app.get("/v1/reports/{slot}")
     def get_report(slot: U64) -> ReportMessage:
@@ -95,6 +104,33 @@ def make_oracle_app(
         )
 
     return app
+
+
+def _add_contests(app: FastAPI, contests: Contests, reports: ReportSource, reading_domain: Domain) -> None:
+    """Add where contested readings are handed in, and where it is said what became of contests."""
+
+    @app.post("/v1/contests", openapi_extra=body_schema(ReadingsMessage))
+    def post_contested(message: ReadingsMessage = _READINGS) -> ReadingAcks:
+        readings = [signed_reading(each, reading_domain) for each in message.readings]
+        return ReadingAcks(acks=tuple(_ack(contests.take(each)) for each in readings))
+
+    @app.get("/v1/contests/{slot}/{account}")
+    def get_contests(slot: U64, account: U32) -> ContestsOfAccount:
+        own = [each for each in contests.of_slot(SlotNumber(slot)) if each.account == account]
+        return ContestsOfAccount(slot=slot, account=account, contests=tuple(_contest(each, contests) for each in own))
+
+    @app.get("/v1/contested/{digest}")
+    def get_contested(digest: Bytes32) -> ReadingMessage:
+        found = reports.contested(digest)
+        if found is None:
+            raise _not_there("no reading with this digest was handed in here for a contest")
+        return reading_message(found)
+
+
+def _contest(contest: Contest, contests: Contests) -> ContestMessage:
+    verdict = contests.verdict(contest)
+    standing = ContestWord(verdict.standing.value)
+    return ContestMessage(digest=contest.digest, standing=standing, reason=verdict.reason)
 
 
 def _ack(answer: Answer) -> ReadingAck:

@@ -8,6 +8,7 @@ from eth_typing import ChecksumAddress
 from eth_utils.address import to_checksum_address
 
 from p2ptrade.chain.contracts.authority import Role
+from p2ptrade.chain.contracts.base import EventRecord
 from p2ptrade.chain.contracts.tariffs import SLOTS_PER_DAY
 from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.packing import unpack_positions
@@ -17,9 +18,19 @@ from p2ptrade.chain.typed_data import ReportMessage
 from p2ptrade.domain.metered import ClearedSlot
 from p2ptrade.domain.report import Report
 from p2ptrade.domain.units import AccountId, EpochSeconds, SlotNumber
-from p2ptrade.oracle.facts import Call, ClearingFacts, Head, MeterPoint, SettledCorrection, SettledFacts, SettledSlot
+from p2ptrade.oracle.facts import (
+    Call,
+    ClearingFacts,
+    Contest,
+    Head,
+    MeterPoint,
+    SettledCorrection,
+    SettledFacts,
+    SettledSlot,
+)
 
 _SLOTS_AT_ONCE = 256
+_BLOCKS_READ_AGAIN = 2
 
 
 @dataclass
@@ -31,6 +42,8 @@ class MarketView:
     _read_up_to: int = -1
     _first_priced: SlotNumber | None = None
     _clearings: dict[SlotNumber, ClearingFacts] = field(default_factory=dict)
+    _contests: dict[SlotNumber, list[Contest]] = field(default_factory=dict)
+    _contests_up_to: int = -1
 
     def head(self) -> Head:
         """Return the newest block."""
@@ -103,6 +116,20 @@ class MarketView:
             for record in sorted(corrected, key=lambda record: record.values["version"])
         )
         return SettledSlot(report, tuple(pages), tuple(corrections))
+
+    def contests(self) -> Mapping[SlotNumber, Sequence[Contest]]:
+        """Return all contests by slot, each slot's in their order on the chain."""
+        head = self.market.client.head().number
+        if head > self._contests_up_to:
+            # A node may show a block a moment before its events, so the newest blocks are read again.
+            first = max(self._contests_up_to - _BLOCKS_READ_AGAIN, self.market.first_block)
+            found = {slot: list(contests) for slot, contests in self._contests.items()}
+            for record in self.market.settlement.events("Contested", first=first, last=head):
+                contest = _contest(record)
+                if contest not in found.setdefault(contest.slot, []):
+                    found[contest.slot].append(contest)
+            self._contests, self._contests_up_to = found, head
+        return self._contests
 
     def settled_pages(self, slot: SlotNumber) -> Sequence[bytes]:
         """Return the running hashes of the pages of a slot that were settled."""
@@ -178,3 +205,9 @@ class MarketView:
                 self._points[account] = replace(point, gateway=to_checksum_address(values["gateway"]))
             else:
                 self._points[account] = replace(point, capacity_kw=values["capacityKw"])
+
+
+def _contest(record: EventRecord) -> Contest:
+    values = record.values
+    slot, account = SlotNumber(values["slot"]), AccountId(values["account"])
+    return Contest(slot, account, values["readingDigest"], record.log.block_number)

@@ -45,13 +45,13 @@ class Correcting:
         if facts.version > 1 and facts.delivered_wh > facts.minted_wh:
             self._mint(slot, facts.version, progress, now_s)
             return False
-        settled = settled_accounts(standing.pages, [each.page for each in standing.corrections])
-        if not any(account.estimated for account in settled):
-            return True
-        kept = self.drafter.correction(slot, facts.version + 1, settled)
+        kept = self.drafter.correction(slot, standing)
         if kept is None:
-            progress.seen = seen  # until others come there is nothing better to say
-            return False
+            if self.drafter.contests.is_open(slot):
+                progress.retry_at_s = now_s + int(self.agreement.place.takeover_s)  # ask for what it needs again
+            else:
+                progress.seen = seen  # until others come there is nothing better to say
+            return not self.drafter.may_change(slot, settled_accounts(standing))
         self._bring(slot, kept, standing, progress, now_s)
         return False
 

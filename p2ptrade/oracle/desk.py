@@ -85,10 +85,9 @@ class Desk:
         point = self._points.get(reading.account)
         if point is None:
             return _answer(signed, Taken.REFUSED, f"account {reading.account} takes no part in this market")
-        if reading.meter_point != point.meter_point:
-            return _answer(signed, Taken.REFUSED, "the meter point is not the one registered for the account")
-        if not self._is_signed(signed, point):
-            return _answer(signed, Taken.REFUSED, "the signature is not the registered gateway's")
+        wrong = self.why_not_signed(signed, point)
+        if wrong is not None:
+            return _answer(signed, Taken.REFUSED, wrong)
         last = newest.get(reading.account)
         is_new = last is None or reading.sequence > last.reading.sequence
         there = None if is_new else self._there(reading, last, kept)
@@ -107,11 +106,14 @@ class Desk:
             return _answer(signed, Taken.FLAGGED, "; ".join(finding.text for finding in findings))
         return _answer(signed, Taken.STORED)
 
-    def _is_signed(self, signed: SignedReading, point: MeterPoint) -> bool:
-        """Return whether the digest is the reading's and the signature its gateway's."""
-        if ReadingMessage.of(signed.reading).digest(self.domain) != signed.digest:
-            return False
-        return recover(signed.digest, signed.signature) == point.gateway
+    def why_not_signed(self, signed: SignedReading, point: MeterPoint) -> str | None:
+        """Return why a reading is not the one that the registered gateway signed for a meter point, if it is not."""
+        if signed.reading.meter_point != point.meter_point:
+            return "the meter point is not the one registered for the account"
+        is_its_digest = ReadingMessage.of(signed.reading).digest(self.domain) == signed.digest
+        if not is_its_digest or recover(signed.digest, signed.signature) != point.gateway:
+            return "the signature is not the registered gateway's"
+        return None
 
     def _there(self, reading: Reading, last: SignedReading | None, kept: Sequence[KeptReading]) -> SignedReading | None:
         """Return what is kept already under the number of a reading; `last` is the newest of its account."""

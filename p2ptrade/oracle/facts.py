@@ -7,7 +7,7 @@ from eth_typing import ChecksumAddress
 from p2ptrade.domain.metered import ClearedSlot
 from p2ptrade.domain.position import Position
 from p2ptrade.domain.report import Report
-from p2ptrade.domain.units import AccountId, EnergyWh, EpochSeconds
+from p2ptrade.domain.units import AccountId, EnergyWh, EpochSeconds, SlotNumber
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,16 @@ class SettledFacts:
     version: int
     delivered_wh: EnergyWh
     minted_wh: EnergyWh
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """A participant's contest of how its account was settled in a slot, by the digest of a signed reading."""
+
+    slot: SlotNumber
+    account: AccountId
+    digest: bytes
+    block_number: int
 
 
 @dataclass(frozen=True, slots=True)

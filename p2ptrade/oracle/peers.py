@@ -7,15 +7,16 @@ from typing import Final, TypeVar
 import structlog
 from eth_utils.address import to_checksum_address
 
-from p2ptrade.chain.typed_data import Domain, ReadingMessage
+from p2ptrade.chain.typed_data import Domain
 from p2ptrade.domain.envelopes import Envelope as GridEnvelope
 from p2ptrade.domain.merkle import verify_proof
-from p2ptrade.domain.reading import Quality, Reading, Registers, SignedReading
+from p2ptrade.domain.reading import SignedReading
 from p2ptrade.domain.report import Report
-from p2ptrade.domain.units import AccountId, EnergyWh, EpochSeconds, SlotNumber
+from p2ptrade.domain.units import AccountId, EnergyWh, SlotNumber
 from p2ptrade.errors import InputError, PeerUnreachableError, RefusedError
 from p2ptrade.oracle.facts import Envelope, SignedDay, SignedReport
 from p2ptrade.transport.clients import DsoClient, OracleClient
+from p2ptrade.transport.reading_messages import signed_reading
 from p2ptrade.transport.schemas import metering
 
 T = TypeVar("T")
@@ -51,6 +52,11 @@ class RemoteOracle:
         """Return the signed readings that it has of a slot; one that is malformed is left out."""
         answer = self._asked(lambda: self.client.readings(slot))
         return [] if answer is None else list(signed_readings(answer.readings, self.reading_domain))
+
+    def contested(self, digest: bytes) -> SignedReading | None:
+        """Return the reading that contests name by this digest, if it has it."""
+        answer = self._asked(lambda: self.client.contested(digest))
+        return None if answer is None else next(iter(signed_readings([answer], self.reading_domain)), None)
 
     def day(self, day: int) -> SignedDay | None:
         """Return its signature over the reputation counts of a day."""
@@ -105,46 +111,6 @@ def signed_readings(messages: Sequence[metering.ReadingMessage], domain: Domain)
         except (InputError, ValueError):
             _log.warning("malformed reading", account=message.account, sequence=message.sequence)
     return found
-
-
-def signed_reading(message: metering.ReadingMessage, domain: Domain) -> SignedReading:
-    """Return the reading in a message with the digest that it must be signed by.
-
-    Raises:
-        InputError: a number that no reading can hold.
-    """
-    try:
-        quality = Quality(message.quality)
-    except ValueError:
-        raise InputError(f"there is no quality {message.quality}") from None
-    reading = Reading(
-        account=AccountId(message.account),
-        meter_point=message.meter_point,
-        slot=SlotNumber(message.slot),
-        registers=Registers(EnergyWh(message.import_wh), EnergyWh(message.export_wh)),
-        meter_time_s=EpochSeconds(message.meter_time_s),
-        quality=quality,
-        sequence=message.sequence,
-        previous=message.previous,
-    )
-    return SignedReading(reading, ReadingMessage.of(reading).digest(domain), message.signature)
-
-
-def reading_message(signed: SignedReading) -> metering.ReadingMessage:
-    """Return the message that carries a signed reading."""
-    reading = signed.reading
-    return metering.ReadingMessage(
-        account=reading.account,
-        meter_point=reading.meter_point,
-        slot=reading.slot,
-        import_wh=reading.registers.import_wh,
-        export_wh=reading.registers.export_wh,
-        meter_time_s=reading.meter_time_s,
-        quality=int(reading.quality),
-        sequence=reading.sequence,
-        previous=reading.previous,
-        signature=signed.signature,
-    )
 
 
 def signed_report(message: metering.ReportMessage) -> SignedReport:

@@ -12,6 +12,7 @@ from p2ptrade.domain.units import AccountId, SlotNumber
 from p2ptrade.oracle.facts import (
     Call,
     ClearingFacts,
+    Contest,
     Envelope,
     Head,
     MeterPoint,
@@ -62,6 +63,10 @@ class ChainView(Protocol):
 
     def settled_with(self, slot: SlotNumber) -> SettledSlot | None:
         """Return what a slot was settled and corrected with, or nothing while the node does not have all of it."""
+        ...
+
+    def contests(self) -> Mapping[SlotNumber, Sequence[Contest]]:
+        """Return all contests by slot, each slot's in their order on the chain."""
         ...
 
     def settled_pages(self, slot: SlotNumber) -> Sequence[bytes]:
@@ -118,6 +123,14 @@ class Store(Protocol):
         """Return the last reading before a slot and the first one at or after it."""
         ...
 
+    def keep_contested(self, signed: SignedReading) -> None:
+        """Keep a reading that a contest names."""
+        ...
+
+    def contested(self, digest: bytes) -> SignedReading | None:
+        """Return the reading that contests name by this digest."""
+        ...
+
     def keep_report(self, kept: KeptReport) -> None:
         """Keep a report; it replaces one of the same slot and version."""
         ...
@@ -136,6 +149,10 @@ class ReportSource(Protocol):
 
     def of_slot(self, slot: SlotNumber) -> dict[AccountId, KeptReading]:
         """Return the readings of a slot by account."""
+        ...
+
+    def contested(self, digest: bytes) -> SignedReading | None:
+        """Return the reading that contests name by this digest."""
         ...
 
     def report(self, slot: SlotNumber, version: int) -> KeptReport | None:
@@ -165,6 +182,10 @@ class Peer(Protocol):
 
     def readings(self, slot: SlotNumber) -> Sequence[SignedReading]:
         """Return the signed readings that it has of a slot."""
+        ...
+
+    def contested(self, digest: bytes) -> SignedReading | None:
+        """Return the reading that contests name by this digest, if it has it."""
         ...
 
 

@@ -1,6 +1,7 @@
 """From the energies of a slot to the report that is signed: pages, readings root, and corrections. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from eth_hash.auto import keccak
@@ -19,9 +20,17 @@ from p2ptrade.domain.reading import Quality, Registers
 from p2ptrade.domain.report import KeptReport, Leaf, Report
 from p2ptrade.domain.units import AccountId, EnergyWh, SlotNumber
 from p2ptrade.oracle.energy import NO_REGISTERS, SlotEnergy
-from p2ptrade.oracle.facts import ClearingFacts, Envelope
+from p2ptrade.oracle.facts import ClearingFacts, Contest, Envelope, SettledSlot
 
 _WORD: Final = 1 << 256
+
+
+@dataclass(frozen=True, slots=True)
+class LeafFacts:
+    """What signed readings show of a slot: measured energies, and registers at its end."""
+
+    measured: Mapping[AccountId, SlotEnergy]
+    registers: Mapping[AccountId, Registers]
 
 
 def make_report(
@@ -50,37 +59,33 @@ def make_report(
 def make_correction(
     slot: SlotNumber,
     version: int,
-    settled: Sequence[MeteredAccount],
-    measured: Mapping[AccountId, SlotEnergy],
-    registers: Mapping[AccountId, Registers],
-    clearing: ClearingFacts,
-    envelopes: Mapping[AccountId, Envelope],
+    settled: Mapping[AccountId, MeteredAccount],
+    now: Mapping[AccountId, MeteredAccount],
+    reopened: frozenset[AccountId],
+    leaf_facts: LeafFacts,
 ) -> KeptReport | None:
-    """Return the report that replaces what was settled with estimates by what was measured since, if anything was.
+    """Return the report that replaces what was settled by what was measured, if there is anything to replace.
 
-    Only an account whose settled value is an estimate is corrected, and only by a measurement: a signed reading of
-    higher quality replaces a substitute, and nothing replaces a measurement. `measured` has what signed readings show,
-    `registers` those at the end of the slot; all else is what was settled, so nothing in the report is remembered.
+    Only a measurement replaces anything: every estimate, and a measurement only of an account in `reopened` by a
+    contest. `settled` is what the chain has, `now` what signed readings show; so nothing in the report is remembered.
     """
-    now = {account.account: account for account in metered_accounts(measured, clearing, envelopes)}
     changes = [
-        (old, now[old.account])
-        for old in settled
-        if old.estimated and old.account in now and not now[old.account].estimated
+        (old, now[account])
+        for account, old in sorted(settled.items())
+        if account in now and not now[account].estimated and _may_change(old, now[account], account in reopened)
     ]
     if not changes:
         return None
     page = pack_corrections(changes)
-    new = {corrected.account: corrected for _, corrected in changes}
-    after = [new.get(account.account, account) for account in settled]
-    leaves = tuple(_leaf_after(account, measured.get(account.account), registers) for account in after)
+    after = {**settled, **{new.account: new for _, new in changes}}
+    leaves = tuple(_leaf_after(after[account], leaf_facts) for account in sorted(after))
     report = Report(
         slot=slot,
         version=version,
         readings_root=readings_root(slot, leaves),
         data_hash=running_hash([keccak(page)]),
         accounts=len(changes),
-        delivered_wh=SlotTotals.of(after).delivered_wh,
+        delivered_wh=SlotTotals.of(after.values()).delivered_wh,
     )
     return KeptReport(report, (page,), leaves)
 
@@ -102,13 +107,21 @@ def metered_accounts(
     ]
 
 
-def settled_accounts(pages: Sequence[bytes], corrections: Sequence[bytes]) -> list[MeteredAccount]:
+def settled_accounts(standing: SettledSlot) -> dict[AccountId, MeteredAccount]:
     """Return the accounts of a slot as its settled pages and the corrections after them left them."""
-    accounts = {account.account: account for account in unpack_slot(pages)}
-    for page in corrections:
-        for _, new in unpack_corrections(page):
-            accounts[new.account] = new
-    return [accounts[account] for account in sorted(accounts)]
+    accounts = {account.account: account for account in unpack_slot(standing.pages)}
+    for correction in standing.corrections:
+        accounts |= {new.account: new for _, new in unpack_corrections(correction.page)}
+    return accounts
+
+
+def corrected_by(standing: SettledSlot, contest: Contest) -> int | None:
+    """Return the newest version that corrected the account of a contest after it, if one did."""
+    for version, correction in reversed(list(enumerate(standing.corrections, start=2))):
+        accounts = {new.account for _, new in unpack_corrections(correction.page)}
+        if contest.account in accounts and correction.block_number >= contest.block_number:
+            return version
+    return None
 
 
 def leaf_of(account: AccountId, energy: SlotEnergy) -> Leaf:
@@ -137,11 +150,17 @@ def hash_of_leaf(slot: SlotNumber, leaf: Leaf) -> bytes:
     )
 
 
-def _leaf_after(account: MeteredAccount, energy: SlotEnergy | None, registers: Mapping[AccountId, Registers]) -> Leaf:
+def _may_change(old: MeteredAccount, new: MeteredAccount, reopened: bool) -> bool:
+    return old.estimated or (reopened and (old.metered_wh, old.breach_wh) != (new.metered_wh, new.breach_wh))
+
+
+def _leaf_after(account: MeteredAccount, facts: LeafFacts) -> Leaf:
     """Return the leaf of an account as a correction leaves it; how its energy was measured is in its readings."""
+    energy = facts.measured.get(account.account)
     settled_quality = Quality.SUBSTITUTED if account.estimated else Quality.MEASURED
     quality = energy.quality if energy is not None and energy.estimated == account.estimated else settled_quality
-    return Leaf(account.account, registers.get(account.account, NO_REGISTERS), account.metered_wh, int(quality))
+    registers = facts.registers.get(account.account, NO_REGISTERS)
+    return Leaf(account.account, registers, account.metered_wh, int(quality))
 
 
 def _breach(metered_wh: EnergyWh, envelope: Envelope | None) -> EnergyWh:

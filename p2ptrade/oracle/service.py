@@ -53,6 +53,7 @@ class Oracle:
     progress: dict[SlotNumber, Progress] = field(default_factory=dict)
     _done: set[SlotNumber] = field(default_factory=set)
     _correctable: set[SlotNumber] = field(default_factory=set)
+    _contests_seen: int = 0
 
     def __post_init__(self) -> None:
         """Put the parts of the cycle together."""
@@ -86,6 +87,7 @@ class Oracle:
             progress = self.progress[slot]
             if head.time_s >= progress.retry_at_s:
                 self._settling.settle(slot, progress, head.time_s)
+        self._reopen_contested()
         for slot in sorted(self._correctable):
             progress = self.progress[slot]
             if head.time_s >= progress.retry_at_s and self._correcting.correct(slot, progress, head.time_s):
@@ -117,6 +119,14 @@ class Oracle:
         for slot in slots:
             self._note(slot, states[slot])
         return [slot for slot in slots if slot not in self._done]
+
+    def _reopen_contested(self) -> None:
+        """Look at settled slots again that a new contest concerns."""
+        counted = sum(map(len, self.chain.contests().values()))
+        if counted > self._contests_seen:
+            self._contests_seen = counted
+            settled = {slot for slot in self._done if self.progress[slot].stands != "stale"}
+            self._correctable |= self.chain.contests().keys() & settled
 
     def _note(self, slot: SlotNumber, state: str) -> None:
         progress = self.progress.setdefault(slot, Progress())

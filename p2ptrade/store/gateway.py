@@ -7,33 +7,23 @@ acknowledged everything, so nothing is forgotten and nothing is sent for ever.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import LargeBinary, String, UniqueConstraint, func, select
+from sqlalchemy import String, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from p2ptrade.domain.home import HomeState
-from p2ptrade.domain.reading import Quality, Reading, Registers, SignedReading
-from p2ptrade.domain.units import AccountId, EnergyWh, EpochSeconds, SlotNumber
+from p2ptrade.domain.reading import Registers, SignedReading
+from p2ptrade.domain.units import AccountId, EnergyWh, SlotNumber
 from p2ptrade.store.database import Base, Database
+from p2ptrade.store.signed_readings import SignedReadingColumns, reading_columns, signed_reading_of
 
 
-class GatewayReadingRow(Base):
+class GatewayReadingRow(SignedReadingColumns, Base):
     """A signed reading."""
 
     __tablename__ = "gateway_readings"
     __table_args__ = (UniqueConstraint("account", "sequence"), UniqueConstraint("account", "slot"))
 
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    account: Mapped[int]
-    sequence: Mapped[int]
-    slot: Mapped[int]
-    meter_point: Mapped[bytes] = mapped_column(LargeBinary(32))
-    import_wh: Mapped[int]
-    export_wh: Mapped[int]
-    meter_time_s: Mapped[int]
-    quality: Mapped[int]
-    previous: Mapped[bytes] = mapped_column(LargeBinary(32))
-    digest: Mapped[bytes] = mapped_column(LargeBinary(32))
-    signature: Mapped[bytes] = mapped_column(LargeBinary(64))
 
 
 class GatewayMarkRow(Base):
@@ -98,7 +88,7 @@ class GatewayTable:
     def keep(self, readings: Sequence[SignedReading], homes: Mapping[AccountId, HomeState]) -> None:
         """Write readings together with the homes' states that belong to them: all or nothing."""
         with self._database.write() as session:
-            session.add_all(_reading_row(signed) for signed in readings)
+            session.add_all(GatewayReadingRow(**reading_columns(signed)) for signed in readings)
             for account, state in homes.items():
                 session.merge(_home_row(account, state))
 
@@ -107,7 +97,7 @@ class GatewayTable:
         newest = select(func.max(GatewayReadingRow.number)).group_by(GatewayReadingRow.account)
         with self._database.read() as session:
             rows = session.scalars(select(GatewayReadingRow).where(GatewayReadingRow.number.in_(newest)))
-            return {AccountId(row.account): _signed(row) for row in rows}
+            return {AccountId(row.account): signed_reading_of(row) for row in rows}
 
     def homes(self) -> dict[AccountId, HomeState]:
         """Return the saved states of modelled homes."""
@@ -120,7 +110,7 @@ class GatewayTable:
             mark = session.get(GatewayMarkRow, oracle)
             query = select(GatewayReadingRow).where(GatewayReadingRow.number > (mark.number if mark else 0))
             rows = session.scalars(query.order_by(GatewayReadingRow.number).limit(most))
-            return [NumberedReading(row.number, _signed(row)) for row in rows]
+            return [NumberedReading(row.number, signed_reading_of(row)) for row in rows]
 
     def acknowledge(self, oracle: str, number: int, refusals: Sequence[Refusal] = ()) -> None:
         """Note that an oracle has everything up to `number`, but for what it refused."""
@@ -154,38 +144,7 @@ class GatewayTable:
         query = select(GatewayReadingRow).where(GatewayReadingRow.slot.between(first, last))
         with self._database.read() as session:
             rows = session.scalars(query.order_by(GatewayReadingRow.account, GatewayReadingRow.slot))
-            return [_signed(row) for row in rows]
-
-
-def _reading_row(signed: SignedReading) -> GatewayReadingRow:
-    reading = signed.reading
-    return GatewayReadingRow(
-        account=reading.account,
-        sequence=reading.sequence,
-        slot=reading.slot,
-        meter_point=reading.meter_point,
-        import_wh=reading.registers.import_wh,
-        export_wh=reading.registers.export_wh,
-        meter_time_s=reading.meter_time_s,
-        quality=int(reading.quality),
-        previous=reading.previous,
-        digest=signed.digest,
-        signature=signed.signature,
-    )
-
-
-def _signed(row: GatewayReadingRow) -> SignedReading:
-    reading = Reading(
-        account=AccountId(row.account),
-        meter_point=row.meter_point,
-        slot=SlotNumber(row.slot),
-        registers=Registers(EnergyWh(row.import_wh), EnergyWh(row.export_wh)),
-        meter_time_s=EpochSeconds(row.meter_time_s),
-        quality=Quality(row.quality),
-        sequence=row.sequence,
-        previous=row.previous,
-    )
-    return SignedReading(reading, row.digest, row.signature)
+            return [signed_reading_of(row) for row in rows]
 
 
 def _home_row(account: AccountId, state: HomeState) -> GatewayHomeRow:

@@ -3,7 +3,7 @@
 from p2ptrade.store.database import Base
 from p2ptrade.store.dso import DsoDecisionRow
 from p2ptrade.store.gateway import GatewayHomeRow, GatewayMarkRow, GatewayReadingRow, GatewayRefusalRow
-from p2ptrade.store.oracle import OracleReadingRow, OracleReportRow
+from p2ptrade.store.oracle import OracleContestedReadingRow, OracleReadingRow, OracleReportRow
 from p2ptrade.store.outbox import OutboxRow
 from p2ptrade.store.relay import RelayClosedSlotRow, RelayOpeningRow, RelaySealRow
 from p2ptrade.store.wallet import WalletOrderRow
@@ -15,6 +15,7 @@ __all__ = [
     "GatewayMarkRow",
     "GatewayReadingRow",
     "GatewayRefusalRow",
+    "OracleContestedReadingRow",
     "OracleReadingRow",
     "OracleReportRow",
     "OutboxRow",

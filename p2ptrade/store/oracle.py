@@ -6,15 +6,16 @@ from typing import Any
 from sqlalchemy import JSON, Integer, LargeBinary, String, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from p2ptrade.domain.reading import Quality, Reading, Registers, SignedReading
+from p2ptrade.domain.reading import Registers, SignedReading
 from p2ptrade.domain.report import KeptReading, KeptReport, Leaf, Report
-from p2ptrade.domain.units import AccountId, EnergyWh, EpochSeconds, SlotNumber
+from p2ptrade.domain.units import AccountId, EnergyWh, SlotNumber
 from p2ptrade.store.database import Base, Database
+from p2ptrade.store.signed_readings import SignedReadingColumns, reading_columns, signed_reading_of
 
 _FLAG_SEPARATOR = ","
 
 
-class OracleReadingRow(Base):
+class OracleReadingRow(SignedReadingColumns, Base):
     """A signed reading, with the rules that it breaks."""
 
     __tablename__ = "oracle_readings"
@@ -23,15 +24,16 @@ class OracleReadingRow(Base):
     account: Mapped[int] = mapped_column(primary_key=True)
     sequence: Mapped[int] = mapped_column(primary_key=True)
     slot: Mapped[int] = mapped_column(Integer, index=True)
-    meter_point: Mapped[bytes] = mapped_column(LargeBinary(32))
-    import_wh: Mapped[int]
-    export_wh: Mapped[int]
-    meter_time_s: Mapped[int]
-    quality: Mapped[int]
-    previous: Mapped[bytes] = mapped_column(LargeBinary(32))
-    digest: Mapped[bytes] = mapped_column(LargeBinary(32))
-    signature: Mapped[bytes] = mapped_column(LargeBinary(64))
     flags: Mapped[str] = mapped_column(String(200))
+
+
+class OracleContestedReadingRow(SignedReadingColumns, Base):
+    """A signed reading that a contest on the chain names; it stands beside those that the gateway sent."""
+
+    __tablename__ = "oracle_contested_readings"
+
+    market: Mapped[str] = mapped_column(String(64), primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
 
 
 class OracleReportRow(Base):
@@ -126,38 +128,25 @@ class OracleTable:
         with self._database.read() as session:
             return session.scalar(query) or 0
 
+    def keep_contested(self, signed: SignedReading) -> None:
+        """Keep a reading that a contest names."""
+        with self._database.write() as session:
+            session.merge(OracleContestedReadingRow(market=self._market, **reading_columns(signed)))
+
+    def contested(self, digest: bytes) -> SignedReading | None:
+        """Return the reading that contests name by this digest."""
+        with self._database.read() as session:
+            row = session.get(OracleContestedReadingRow, (self._market, digest))
+            return None if row is None else signed_reading_of(row)
+
     def _reading_row(self, kept: KeptReading) -> OracleReadingRow:
-        signed, reading = kept.signed, kept.signed.reading
-        return OracleReadingRow(
-            market=self._market,
-            account=reading.account,
-            sequence=reading.sequence,
-            slot=reading.slot,
-            meter_point=reading.meter_point,
-            import_wh=reading.registers.import_wh,
-            export_wh=reading.registers.export_wh,
-            meter_time_s=reading.meter_time_s,
-            quality=int(reading.quality),
-            previous=reading.previous,
-            digest=signed.digest,
-            signature=signed.signature,
-            flags=_FLAG_SEPARATOR.join(kept.flags),
-        )
+        flags = _FLAG_SEPARATOR.join(kept.flags)
+        return OracleReadingRow(market=self._market, flags=flags, **reading_columns(kept.signed))
 
 
 def _kept(row: OracleReadingRow) -> KeptReading:
-    reading = Reading(
-        account=AccountId(row.account),
-        meter_point=row.meter_point,
-        slot=SlotNumber(row.slot),
-        registers=Registers(EnergyWh(row.import_wh), EnergyWh(row.export_wh)),
-        meter_time_s=EpochSeconds(row.meter_time_s),
-        quality=Quality(row.quality),
-        sequence=row.sequence,
-        previous=row.previous,
-    )
     flags = tuple(row.flags.split(_FLAG_SEPARATOR)) if row.flags else ()
-    return KeptReading(SignedReading(reading, row.digest, row.signature), flags)
+    return KeptReading(signed_reading_of(row), flags)
 
 
 def _kept_report(row: OracleReportRow) -> KeptReport:

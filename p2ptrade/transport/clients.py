@@ -32,9 +32,11 @@ from p2ptrade.transport.schemas.market import (
     SlotState,
 )
 from p2ptrade.transport.schemas.metering import (
+    ContestsOfAccount,
     DayMessage,
     OracleInfo,
     ReadingAcks,
+    ReadingMessage,
     ReadingProof,
     ReadingsMessage,
     ReadingsOfSlot,
@@ -206,6 +208,18 @@ class OracleClient(ServiceClient):
     def readings(self, slot: SlotNumber) -> ReadingsOfSlot | None:
         """Return the signed readings that the oracle has of a slot, or nothing while it has none."""
         return self._read_or_none(f"/v1/slots/{slot}/readings", ReadingsOfSlot)
+
+    def contest(self, readings: ReadingsMessage) -> ReadingAcks:
+        """Hand in the readings that contests on the chain name; repeats are known and change nothing."""
+        return self._write("/v1/contests", readings, ReadingAcks)
+
+    def contests(self, slot: SlotNumber, account: int) -> ContestsOfAccount:
+        """Return what became of an account's contests of a slot, as this oracle sees it."""
+        return self._read(f"/v1/contests/{slot}/{account}", ContestsOfAccount)
+
+    def contested(self, digest: bytes) -> ReadingMessage | None:
+        """Return the reading that contests name by this digest, or nothing if the oracle does not have it."""
+        return self._read_or_none(f"/v1/contested/0x{digest.hex()}", ReadingMessage)
 
     def day(self, day: int) -> DayMessage | None:
         """Return the oracle's signature over the reputation counts of a UTC day, or nothing while it has none."""

@@ -6,80 +6,23 @@ step. Paths of a fault: 0 to 4 of 4 oracles dead, late, lying, equivocating, col
 
 import itertools
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from p2ptrade.chain.contracts.settlement import SettlementState
-from p2ptrade.domain.slot import end_of, slot_at
+from p2ptrade.domain.slot import end_of
 from p2ptrade.domain.units import AccountId, SlotNumber
-from tests.support.oracles import TAKEOVER_S, TIMEOUT_S, Group, meters_of, send
-from tests.support.small_market import DAY, SmallMarket, small_market
-
-FIRST = SlotNumber(DAY * 96)
+from tests.support.oracle_stage import Stage, report_instead
+from tests.support.oracles import TAKEOVER_S, TIMEOUT_S, send
+from tests.support.small_market import SmallMarket, small_market
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallMarket]:
     with small_market(tmp_path_factory.mktemp("market"), homes=4) as made:
         yield made
-
-
-class Stage:
-    """A group of oracles, the homes' meters, and the slot that the test is about."""
-
-    def __init__(self, world: SmallMarket, folder: Path) -> None:
-        self.world = world
-        self.group = Group(world, folder)
-        self.meters = meters_of(world)
-        now = slot_at(world.market.client.now_s())
-        self.slot = SlotNumber(max(FIRST, now) + 2)
-        # The oracles of earlier tests settled up to here; what lies between is not this test's business.
-        for member in self.group.members:
-            member.oracle.chain._first_priced = self.slot
-        self.readings_of(SlotNumber(self.slot - 1), {})
-
-    def readings_of(
-        self, slot: SlotNumber, net_wh: dict[AccountId, int], silent: frozenset[AccountId] = frozenset()
-    ) -> None:
-        """Let the slot end, and send every meter's reading to every oracle that can be reached."""
-        if self.world.market.client.now_s() < end_of(slot):
-            self.world.warp_to(end_of(slot))
-        readings = [
-            meter.read(slot, net_wh.get(account, 0)) for account, meter in self.meters.items() if account not in silent
-        ]
-        for member in self.group.members:
-            if not member.line.cut:
-                assert {answer.taken.value for answer in send(member, readings)} <= {"stored"}
-
-    def later(self, seconds: float) -> None:
-        self.world.warp_to(self.world.market.client.now_s() + int(seconds))
-
-    def speak(self, account: AccountId, net_wh: int) -> None:
-        """Send the late reading of the slot to every oracle that can be reached."""
-        late = self.meters[account].read(self.slot, net_wh)
-        for member in self.group.members:
-            if not member.line.cut:
-                send(member, [late])
-
-    def rounds(self, times: int, *indices: int) -> None:
-        """Let oracles make steps, and every turn pass in between."""
-        for _ in range(times):
-            self.group.step(*indices)
-            self.later(4 * TAKEOVER_S)
-
-    @property
-    def state(self) -> SettlementState:
-        return self.world.market.settlement.state(self.slot)
-
-    def cash(self) -> dict[AccountId, int]:
-        ledger = self.world.market.ledger
-        return {account: ledger.cash(account) for account in self.meters}
-
-    def first_account(self) -> AccountId:
-        return min(self.meters)
 
 
 @pytest.fixture
@@ -89,15 +32,10 @@ def stage(world: SmallMarket, tmp_path: Path) -> Iterator[Stage]:
     made.group.close()
 
 
-def prices(stage: Stage) -> tuple[int, int]:
-    (price,) = stage.world.market.tariffs.prices([stage.slot])
-    return price.retail, price.feed_in
-
-
 def test_a_slot_with_all_readings_is_settled_at_the_tariffs(stage: Stage) -> None:
     buyer, seller, *_ = stage.meters
     before = stage.cash()
-    retail, feed_in = prices(stage)
+    retail, feed_in = stage.prices()
 
     stage.readings_of(stage.slot, {buyer: 1_000, seller: -2_000})
     stage.group.step(times=2)
@@ -128,7 +66,7 @@ def test_whose_turn_it_is_sends_and_the_next_takes_over_when_it_is_dead(stage: S
 
 def test_a_silent_meter_is_estimated_after_the_time_out_and_corrected_when_it_speaks(stage: Stage) -> None:
     silent, other, *_ = stage.meters
-    retail, _ = prices(stage)
+    retail, _ = stage.prices()
     before = stage.cash()
     stage.readings_of(stage.slot, {other: 500}, silent=frozenset({silent}))
     stage.group.step(times=2)
@@ -157,7 +95,7 @@ def test_a_silent_meter_is_estimated_after_the_time_out_and_corrected_when_it_sp
 
 def test_an_oracle_that_lost_its_disk_makes_the_same_second_correction(stage: Stage) -> None:
     first, second, *_ = stage.meters
-    retail, _ = prices(stage)
+    retail, _ = stage.prices()
     before = stage.cash()
     stage.readings_of(stage.slot, {}, silent=frozenset({first, second}))
     stage.later(TIMEOUT_S)
@@ -202,7 +140,7 @@ def test_every_oracle_may_be_killed_after_every_step(stage: Stage) -> None:
             stage.group.restart(index).oracle.chain._first_priced = stage.slot
         stage.later(TAKEOVER_S)
 
-    retail, _ = prices(stage)
+    retail, _ = stage.prices()
     assert stage.state is SettlementState.SETTLED
     assert before[stage.first_account()] - stage.cash()[stage.first_account()] == 700 * retail // 1000
 
@@ -250,20 +188,6 @@ def equivocating(stage: Stage, index: int, account: AccountId) -> None:
     report_instead(stage, index, account, lambda energy_wh: energy_wh + 10 * next(said) + index)
 
 
-def report_instead(stage: Stage, index: int, account: AccountId, changed: Callable[[int], int]) -> None:
-    """Let an oracle report another energy of an account than it has read."""
-    drafter = stage.group.members[index].oracle.drafter
-    honest = drafter._energies
-
-    def dishonest(slot, points):  # type: ignore[no-untyped-def]
-        energies = honest(slot, points)
-        energy = energies[account]
-        energies[account] = replace(energy, metered_wh=changed(energy.metered_wh))
-        return energies
-
-    drafter._energies = dishonest
-
-
 FAULTS = {"dead": dead, "late": late, "lying": lying, "equivocating": equivocating, "colluding": colluding}
 
 
@@ -281,7 +205,7 @@ def outcome(stage: Stage, fault: str, faulty: int) -> str:
         stage.later(TAKEOVER_S)
     if stage.state is not SettlementState.SETTLED:
         return "held"
-    retail, _ = prices(stage)
+    retail, _ = stage.prices()
     return "honest" if before - stage.cash()[account] == retail else "WRONG"
 
 

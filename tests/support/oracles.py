@@ -20,6 +20,7 @@ from p2ptrade.domain.units import AccountId, EnergyWh, EpochSeconds, SlotNumber
 from p2ptrade.errors import PeerUnreachableError
 from p2ptrade.oracle.app import make_oracle_app
 from p2ptrade.oracle.chain_view import MarketView
+from p2ptrade.oracle.contests import Contests
 from p2ptrade.oracle.desk import Answer, Desk
 from p2ptrade.oracle.draft import Drafter
 from p2ptrade.oracle.peers import RemoteOracle
@@ -114,7 +115,8 @@ class Group:
             for number, line in enumerate(self.lines)
             if number != index
         ]
-        drafter = Drafter(view, store, desk, peers, TIMEOUT_S, market.settlement.correction_window_s())
+        contests = Contests(view, store, desk, peers)
+        drafter = Drafter(view, store, desk, contests, peers, TIMEOUT_S, market.settlement.correction_window_s())
         oracle = Oracle(
             chain=view,
             store=store,

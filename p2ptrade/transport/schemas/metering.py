@@ -73,6 +73,31 @@ class ReadingAcks(WireModel):
     acks: tuple[ReadingAck, ...]
 
 
+class ContestWord(StrEnum):
+    """What became of a contest."""
+
+    WAITING = "waiting"
+    REFUSED = "refused"
+    BORNE_OUT = "borne out"
+    CORRECTED = "corrected"
+
+
+class ContestMessage(WireModel):
+    """What an oracle says of the contest that names the reading with this digest, and why."""
+
+    digest: Bytes32
+    standing: ContestWord
+    reason: Sentence
+
+
+class ContestsOfAccount(WireModel):
+    """An account's contests of a slot, in their order on the chain."""
+
+    slot: U64
+    account: U32
+    contests: tuple[ContestMessage, ...]
+
+
 class ReportMessage(WireModel):
     """An oracle's own signature over the report of a slot (EIP-712 `Report`)."""
 

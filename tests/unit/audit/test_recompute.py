@@ -4,7 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from p2ptrade.audit.recompute import PublishedClearing, PublishedSettlement, check_clearing, check_settlement
+from p2ptrade.audit.recompute import (
+    PublishedClearing,
+    PublishedCorrection,
+    PublishedSettlement,
+    check_clearing,
+    check_correction,
+    check_settlement,
+)
 from p2ptrade.chain.packing import OpenedRecord, pack_book
 from p2ptrade.domain.grid_data import ROOT, Charges, GridData
 from p2ptrade.domain.metered import ClearedSlot, MeteredAccount
@@ -120,3 +127,43 @@ def test_what_an_account_at_the_debt_limit_could_not_pay_the_retailer_carries(se
 
     assert check_settlement(replace(settlement, moved=moved, at_debt_limit=frozenset({BUYER}))) == []
     assert len(check_settlement(replace(settlement, moved=moved))) == 2
+
+
+@pytest.fixture
+def correction(settlement: PublishedSettlement) -> PublishedCorrection:
+    """The seller had been estimated at 900 Wh and was metered at 800: another 100 Wh at 30 ct from the retailer."""
+    buyer, seller = settlement.accounts
+    estimated = replace(seller, estimated=True)
+    return PublishedCorrection(
+        slot=SLOT,
+        version=2,
+        changes=((estimated, replace(seller, metered_wh=EnergyWh(-800))),),
+        before={BUYER: buyer, SELLER: estimated},
+        delivered_wh=EnergyWh(800),
+        prices=settlement.prices,
+        rules=settlement.rules,
+        moved=entries(seller=-30_000, retailer=30_000),
+    )
+
+
+def test_a_correction_by_the_rules_passes(correction: PublishedCorrection) -> None:
+    assert check_correction(correction) == []
+
+
+def test_a_correction_that_pays_too_much_is_found(correction: PublishedCorrection) -> None:
+    found = check_correction(replace(correction, moved=entries(seller=-29_000, retailer=29_000)))
+
+    assert [(each.replayed, each.stored) for each in found] == [(-30_000, -29_000), (30_000, 29_000)]
+
+
+def test_a_correction_of_what_was_not_settled_is_found(correction: PublishedCorrection) -> None:
+    ((old, _),) = correction.changes
+    found = check_correction(replace(correction, before={SELLER: replace(old, metered_wh=EnergyWh(-950))}))
+
+    assert str(found[0]).endswith(f"corrected energy of account {SELLER}: the events give -900, the chain says -950")
+
+
+def test_a_correction_that_announces_another_delivery_is_found(correction: PublishedCorrection) -> None:
+    (found,) = check_correction(replace(correction, delivered_wh=EnergyWh(900)))
+
+    assert found.what.endswith("delivered Wh")

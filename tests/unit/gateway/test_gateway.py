@@ -9,7 +9,7 @@ import pytest
 
 from p2ptrade.chain.keys import SigningKey
 from p2ptrade.chain.signatures import recover
-from p2ptrade.chain.typed_data import reading_domain
+from p2ptrade.chain.typed_data import ReadingMessage, reading_domain
 from p2ptrade.domain.battery import NO_BATTERY, Battery
 from p2ptrade.domain.envelopes import Envelope, envelope_proofs, envelope_root
 from p2ptrade.domain.home import HomeEnergies
@@ -20,7 +20,7 @@ from p2ptrade.errors import PeerUnreachableError
 from p2ptrade.gateway.gaps import Gap, find_gaps
 from p2ptrade.gateway.metrics import GatewayMetrics
 from p2ptrade.gateway.ports import Ack, Connected, EnvelopeBounds, SlotOutcome
-from p2ptrade.gateway.service import Gateway, message_of
+from p2ptrade.gateway.service import Gateway
 from p2ptrade.gateway.uplink import Uplink
 from p2ptrade.metering.meter import Meter, MeterUnreachableError, RegisterSample
 from p2ptrade.metering.modelled_home import ModelledHome, fresh_state
@@ -186,7 +186,7 @@ def test_every_oracle_gets_every_reading_signed_and_chained(world: World) -> Non
         assert is_unbroken(readings)
         assert all(signed.reading.quality is Quality.MEASURED for signed in readings)
         for signed in readings:
-            assert message_of(signed.reading).digest(DOMAIN) == signed.digest
+            assert ReadingMessage.of(signed.reading).digest(DOMAIN) == signed.digest
             assert recover(signed.digest, signed.signature) == KEY.address
 
 
