@@ -11,11 +11,12 @@ import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 /// @title Credits
 /// @dev The manual is `ICredits`.
 contract Credits is ERC20, ERC20Permit, AccessManaged, Pausable, ICredits {
-    /// @dev What a rule may issue and has issued.
+    /// @dev What a rule gives for a unit, may issue, and has issued.
     struct Budget {
         uint128 capPerDay;
         uint128 issuedOnDay;
         uint64 day;
+        uint64 rate;
         uint128 issuedEver;
     }
 
@@ -84,12 +85,13 @@ contract Credits is ERC20, ERC20Permit, AccessManaged, Pausable, ICredits {
     }
 
     /// @inheritdoc ICredits
-    function setIssuingCap(IssuingRule rule, uint256 amountPerDay) external restricted {
+    function setIssuingTerms(IssuingRule rule, uint64 rate, uint256 amountPerDay) external restricted {
         if (rule == IssuingRule.None) revert CreditsUnknownRule(rule);
         if (amountPerDay > MAX_SUPPLY) revert CreditsSupplyTooLarge(amountPerDay, MAX_SUPPLY);
         // at most the largest supply, which is below 2^128
         _budgets[rule].capPerDay = uint128(amountPerDay);
-        emit IssuingCapSet(rule, amountPerDay);
+        _budgets[rule].rate = rate;
+        emit IssuingTermsSet(rule, rate, amountPerDay);
     }
 
     /// @inheritdoc ICredits
@@ -129,6 +131,11 @@ contract Credits is ERC20, ERC20Permit, AccessManaged, Pausable, ICredits {
     /// @inheritdoc ICredits
     function totalRedeemed() external view returns (uint256) {
         return _totalRedeemed;
+    }
+
+    /// @inheritdoc ICredits
+    function issuingRate(IssuingRule rule) external view returns (uint256) {
+        return _budgets[rule].rate;
     }
 
     /// @inheritdoc ICredits

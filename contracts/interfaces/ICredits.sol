@@ -15,13 +15,13 @@ interface ICredits is IERC20, IERC20Permit {
     enum IssuingRule {
         /// @dev Not a rule.
         None,
-        /// @dev First registration of a participant.
+        /// @dev First registration of a participant; the unit is one registration.
         Registration,
-        /// @dev Clean energy traded and delivered.
+        /// @dev Clean energy traded and delivered; the unit is a kWh of energy tokens minted.
         CleanEnergy,
-        /// @dev Work of an oracle: reports and roots.
+        /// @dev Work of an oracle; the unit is a report signed that settled a slot.
         OracleWork,
-        /// @dev Work of a validator: blocks produced.
+        /// @dev Work of a validator; the unit is a block produced.
         ValidatorWork
     }
 
@@ -41,8 +41,8 @@ interface ICredits is IERC20, IERC20Permit {
     /// @param reason What for; counts once for a rule.
     event Issued(IssuingRule indexed rule, address indexed to, uint256 amount, bytes32 indexed reason);
 
-    /// @notice A rule may issue at most `amountPerDay` a UTC day from now on.
-    event IssuingCapSet(IssuingRule indexed rule, uint256 amountPerDay);
+    /// @notice A rule gives `rate` for a unit of its facts, and may issue at most `amountPerDay` a UTC day, from now on.
+    event IssuingTermsSet(IssuingRule indexed rule, uint64 rate, uint256 amountPerDay);
 
     /// @notice A contract or institution of the platform may, or may not, hold credits.
     event SystemHolderSet(address indexed holder, bool allowed);
@@ -93,9 +93,10 @@ interface ICredits is IERC20, IERC20Permit {
     /// @dev Role ISSUER.
     function issue(IssuingRule rule, address to, uint256 amount, bytes32 reason) external;
 
-    /// @notice Sets what a rule may issue a UTC day; 0, as at the start, is nothing.
-    /// @dev Role ADMIN.
-    function setIssuingCap(IssuingRule rule, uint256 amountPerDay) external;
+    /// @notice Sets what a rule gives for a unit, and what it may issue a UTC day; 0, as at the start, is nothing.
+    /// @dev Role ADMIN. The contract holds the issuer to the cap and to one issue a reason; that an amount is the rate
+    /// times what happened, anybody can recompute from the events.
+    function setIssuingTerms(IssuingRule rule, uint64 rate, uint256 amountPerDay) external;
 
     /// @notice Lets a contract or an institution of the platform hold credits, or not.
     /// @dev Role ADMIN. What it holds already it may still pass on or redeem.
@@ -119,6 +120,9 @@ interface ICredits is IERC20, IERC20Permit {
 
     /// @notice Returns the sum of all redemptions.
     function totalRedeemed() external view returns (uint256);
+
+    /// @notice Returns what a rule gives for a unit of its facts, in micro-credits.
+    function issuingRate(IssuingRule rule) external view returns (uint256);
 
     /// @notice Returns what a rule may issue a UTC day.
     function issuingCap(IssuingRule rule) external view returns (uint256);

@@ -4,8 +4,9 @@ Chain time, the time stamp of the newest block, is the clock of every daemon. Re
 A call that reverts raises the contract's own custom error by name and values.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from eth_typing import ChecksumAddress
@@ -20,17 +21,23 @@ if TYPE_CHECKING:
 
 Block = int | str
 LATEST: Final = "latest"
+ZERO_ADDRESS: Final = to_checksum_address(bytes(20))
+_HEADS_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
 class BlockHead:
-    """One block: its number, hash, time stamp in epoch seconds, and what gas costs in it at least."""
+    """One block: its number, hash, time stamp in epoch seconds, what gas costs in it at least, and who proposed it.
+
+    The proposer is the zero address where the header does not say.
+    """
 
     number: int
     hash: bytes
     time_s: int
     gas_limit: int
     base_fee_wei: int
+    proposer: ChecksumAddress = ZERO_ADDRESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +109,20 @@ class ChainClient:
         found = self.rpc.call("eth_getBlockByNumber", _block(block), False)
         if found is None:
             raise ChainUnreachableError(f"the node at {self.rpc.url} does not have block {block} yet: it lags behind")
-        return BlockHead(
-            _number(found["number"]),
-            _bytes(found["hash"]),
-            _number(found["timestamp"]),
-            _number(found["gasLimit"]),
-            _number(found.get("baseFeePerGas", "0x0")),
-        )
+        return _parse_head(found)
+
+    def heads(self, numbers: Iterable[int]) -> Iterator[BlockHead]:
+        """Return many blocks, a few hundred in a round trip.
+
+        Raises:
+            ChainUnreachableError: the node does not have one of them.
+        """
+        for some in _batches(numbers, _HEADS_AT_ONCE):
+            answers = self.rpc.batch([("eth_getBlockByNumber", [_block(number), False]) for number in some])
+            for number, found in zip(some, answers, strict=True):
+                if not isinstance(found, dict):
+                    raise ChainUnreachableError(f"the node at {self.rpc.url} does not have block {number}")
+                yield _parse_head(found)
 
     def now_s(self) -> int:
         """Return chain time in epoch seconds."""
@@ -253,6 +267,23 @@ def parse_receipt(receipt: dict[str, Any]) -> TransactionReceipt:
         _number(receipt["gasUsed"]),
         to_checksum_address(created) if created else None,
         tuple(parse_log(log) for log in receipt["logs"]),
+    )
+
+
+def _batches(numbers: Iterable[int], most: int) -> Iterator[list[int]]:
+    left = iter(numbers)
+    while some := list(islice(left, most)):
+        yield some
+
+
+def _parse_head(found: dict[str, Any]) -> BlockHead:
+    return BlockHead(
+        _number(found["number"]),
+        _bytes(found["hash"]),
+        _number(found["timestamp"]),
+        _number(found["gasLimit"]),
+        _number(found.get("baseFeePerGas", "0x0")),
+        to_checksum_address(found["miner"]),
     )
 
 

@@ -14,6 +14,7 @@ from p2ptrade.chain.abi import load
 from p2ptrade.chain.contracts.authority import Role
 from p2ptrade.chain.contracts.settlement import rules_struct
 from p2ptrade.chain.function_roles import CONTRACT_ROLES, FUNCTION_ROLES
+from p2ptrade.domain.issuing import IssuingTerms
 from p2ptrade.domain.participant import CLASSES
 from p2ptrade.domain.settlement import ImbalanceRule, SettlementRules
 from p2ptrade.domain.slot import Windows
@@ -87,6 +88,7 @@ class Parameters:
     reward_period_days: int = 30
     reward_places: int = 10
     reward_subsidy_micro: int = 100 * MICRO_PER_CREDIT
+    issuing: IssuingTerms = field(default_factory=IssuingTerms)
     rules: SettlementRules = field(
         default_factory=lambda: SettlementRules(
             deviation=Deviation(PriceMicroPerKwh(1_000), EnergyWh(50), SharePpm(100_000)),
@@ -199,6 +201,7 @@ def steps(plan: Plan, deployer: ChecksumAddress) -> list[Step]:
         ),
         Step("roles", lambda at: (at["Authority"], _multicall(_role_calls(plan, at)))),
         *_wiring(plan.holders),
+        *_issuing(given.issuing),
         Step("hand over", lambda at: (at["Authority"], _multicall(_hand_over(plan, deployer)))),
     ]
 
@@ -213,7 +216,7 @@ def _wiring(holders: Holders) -> list[Step]:
         (BONDS_ACCOUNT, holders.treasurer),
         (REWARDS_ACCOUNT, holders.treasurer),
     )
-    outside = dict.fromkeys((holders.treasurer, holders.dso, holders.relay, holders.retailer))
+    outside = dict.fromkeys((holders.treasurer, holders.dso, holders.relay, holders.retailer, *holders.oracles))
     return [
         _call("closed loop", "Credits", "setRegistry", lambda at: (at["ParticipantRegistry"],)),
         _call("ledger holds credits", "Credits", "setSystemHolder", lambda at: (at["Ledger"], True)),
@@ -224,6 +227,20 @@ def _wiring(holders: Holders) -> list[Step]:
         ),
         _call("verdicts", "DoubleAuction", "appointDso", _fixed(holders.dso)),
         _call("relay", "RelayStake", "appoint", _fixed(holders.relay, OPERATOR_ACCOUNT)),
+    ]
+
+
+def _issuing(terms: IssuingTerms) -> list[Step]:
+    """Return the terms of the issuing rules that give anything; the others give nothing as they are."""
+    return [
+        _call(
+            f"terms of {rule.word}",
+            "Credits",
+            "setIssuingTerms",
+            _fixed(int(rule), held.rate_micro, held.cap_micro_per_day),
+        )
+        for rule, held in terms.items()
+        if held.gives
     ]
 
 

@@ -2,13 +2,17 @@
 
 import json
 import sys
+from collections.abc import Sequence
 
 import typer
 
 from p2ptrade.audit.books import Books, audit_books
-from p2ptrade.chain.deployed import Deployment, Market
+from p2ptrade.audit.replay import Difference
+from p2ptrade.audit.supply import Supply, TracedIssue, audit_supply
+from p2ptrade.cli.checks import connect_market
 from p2ptrade.cli.options import ConfigOption, JsonOption
 from p2ptrade.config import load_settings
+from p2ptrade.domain.issuing import IssuingRule
 from p2ptrade.errors import BooksDoNotCloseError
 
 audit_app = typer.Typer(help="Recompute the books from the chain's events.", no_args_is_help=True)
@@ -22,11 +26,59 @@ def audit() -> None:
 @audit_app.command("books")
 def books(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Prove that every credit and every Wh is accounted for; exit code 1 with the differences if not."""
-    settings = load_settings(config)
-    market = Market.connect(settings.chain.url, Deployment.read(settings.chain.deployment))
-    found = audit_books(market)
+    found = audit_books(connect_market(load_settings(config)))
     sys.stdout.write(json.dumps(books_document(found)) + "\n" if as_json else _sentences(found))
     require_closed(found)
+
+
+@audit_app.command("supply")
+def supply(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Recompute the supply of credits and trace every issue to its fact; exit code 1 with what does not agree."""
+    found = audit_supply(connect_market(load_settings(config)))
+    sys.stdout.write(json.dumps(supply_document(found)) + "\n" if as_json else _supply_table(found))
+    _require_none(found.differences, "the supply of credits does not follow from the events")
+
+
+def supply_document(found: Supply) -> dict[str, object]:
+    """Return the result of an audit of the supply as JSON."""
+    return {
+        "block_number": found.block_number,
+        "deposited_micro": found.deposited,
+        "issued_micro": {rule.word: found.issued_by(rule) for rule in IssuingRule},
+        "redeemed_micro": found.redeemed,
+        "recomputed_supply_micro": found.recomputed,
+        "stored_supply_micro": found.stored_total,
+        "issues": [_issue_document(each) for each in found.issues],
+        "differences": [str(difference) for difference in found.differences],
+    }
+
+
+def _issue_document(each: TracedIssue) -> dict[str, object]:
+    fact = None if each.due is None else each.due.fact
+    return {
+        "rule": each.rule.word,
+        "recipient": each.recipient,
+        "amount_micro": each.amount_micro,
+        "transaction": "0x" + each.transaction.hex(),
+        "fact": None if fact is None else {"day": fact.day, "units": fact.units, "reason": "0x" + fact.reason.hex()},
+    }
+
+
+def _supply_table(found: Supply) -> str:
+    rows = [("deposits recorded", found.deposited)]
+    rows += [(f"issued: {rule.word}", found.issued_by(rule)) for rule in IssuingRule]
+    rows += [("redeemed", -found.redeemed), ("recomputed", found.recomputed), ("stored", found.stored_total)]
+    table = "".join(f"{name:<24}{amount:>22}\n" for name, amount in rows)
+    return (
+        f"block {found.block_number}, in micro-credits\n{table}{len(found.issues)} issues traced to their facts; "
+        f"{len(found.differences)} differences\n"
+    )
+
+
+def _require_none(found: Sequence[Difference], what: str) -> None:
+    if found:
+        more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+        raise BooksDoNotCloseError(f"{what}: {'; '.join(map(str, found[:5]))}{more}")
 
 
 def books_document(found: Books) -> dict[str, object]:
@@ -47,10 +99,7 @@ def require_closed(found: Books) -> None:
     Raises:
         BooksDoNotCloseError: with the first differences.
     """
-    if not found.closed:
-        shown = [*found.money, *found.energy]
-        more = f" and {len(shown) - 5} more" if len(shown) > 5 else ""
-        raise BooksDoNotCloseError(f"the books do not close: {'; '.join(map(str, shown[:5]))}{more}")
+    _require_none([*found.money, *found.energy], "the books do not close")
 
 
 def _sentences(found: Books) -> str:

@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -15,12 +16,13 @@ from eth_utils.address import is_address, to_checksum_address
 from p2ptrade.chain.contracts.participant_registry import Admission
 from p2ptrade.chain.deployed import Deployment, Market
 from p2ptrade.chain.outbox import Outbox
-from p2ptrade.cli.options import ConfigOption, JsonOption
+from p2ptrade.cli.options import ConfigOption, DryRunOption, JsonOption
 from p2ptrade.config import KeySettings, Settings, load_settings, open_key
 from p2ptrade.domain.units import AmountMicro, ZoneId
 from p2ptrade.errors import InputError
 from p2ptrade.grid.tariffs import load_tariff
 from p2ptrade.office import service
+from p2ptrade.office.issuing import Issue, Outcome, issue_credits
 from p2ptrade.store import Database
 from p2ptrade.store.outbox import OutboxTable
 
@@ -98,6 +100,39 @@ def stake(
     sys.stdout.write(f"{state.relay} has {state.stake_micro} micro-credits at stake\n")
 
 
+@office_app.command()
+def issue(config: ConfigOption = None, dry_run: DryRunOption = False, as_json: JsonOption = False) -> None:
+    """Issue credits by the four rules for all days that are over, each fact once."""
+    with _acting(config, "issuer") as (market, issuer):
+        depth = load_settings(config).chain.finality_depth
+        found = issue_credits(market, issuer, finality_depth=depth, dry_run=dry_run)
+    if as_json:
+        sys.stdout.write(json.dumps([_issue_document(each) for each in found]) + "\n")
+        return
+    for each in found:
+        fact, amount = each.due.fact, each.due.amount_micro
+        sys.stdout.write(f"{_day(fact.day)}  {fact.rule.word:<14}  {fact.recipient}  {amount:>12}  {each.outcome}\n")
+    total = sum(each.due.amount_micro for each in found if each.outcome is Outcome.ISSUED)
+    sys.stdout.write(f"{total} micro-credits {'would be ' if dry_run else ''}issued\n")
+
+
+def _issue_document(each: Issue) -> dict[str, object]:
+    fact = each.due.fact
+    return {
+        "day": _day(fact.day),
+        "rule": fact.rule.word,
+        "recipient": fact.recipient,
+        "units": fact.units,
+        "amount_micro": each.due.amount_micro,
+        "reason": "0x" + fact.reason.hex(),
+        "outcome": each.outcome.name.lower(),
+    }
+
+
+def _day(day: int) -> str:
+    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
+
+
 def read_admissions(path: Path) -> list[Admission]:
     """Return the participants that a CSV file lists.
 
@@ -155,5 +190,4 @@ def _acting(config: Path | None, who: str) -> Iterator[tuple[Market, Outbox]]:
 
 def _key_of(settings: Settings, who: str) -> KeySettings:
     office = settings.office
-    keys = {"registrar": office.registrar, "treasurer": office.treasurer, "retailer": office.retailer}
-    return settings.relay.key if who == "relay" else keys[who]
+    return settings.relay.key if who == "relay" else getattr(office, who)

@@ -7,11 +7,12 @@ from eth_utils.address import to_checksum_address
 
 from p2ptrade.chain.deployment_plan import Holders, Parameters, Plan
 from p2ptrade.config.keys import dev_key
-from p2ptrade.config.sections import DeploySettings, HolderSettings
+from p2ptrade.config.sections import DeploySettings, HolderSettings, IssuingSettings, TermsSettings
+from p2ptrade.domain.issuing import IssuingTerms, Terms
 from p2ptrade.domain.settlement import ImbalanceRule, SettlementRules
 from p2ptrade.domain.slot import Windows
 from p2ptrade.domain.tariff import Deviation
-from p2ptrade.domain.units import EnergyWh, PriceMicroPerKwh, SharePpm
+from p2ptrade.domain.units import AmountMicro, EnergyWh, PriceMicroPerKwh, SharePpm
 from p2ptrade.errors import ConfigError
 
 # Accounts of the development mnemonic that hold the roles of a development market; account 0 deploys.
@@ -52,6 +53,7 @@ def deployment_plan(settings: DeploySettings, now_s: int) -> Plan:
         reward_period_days=settings.reward_period_days,
         reward_places=settings.reward_places,
         reward_subsidy_micro=settings.reward_subsidy_micro,
+        issuing=_issuing(settings.issuing),
         rules=SettlementRules(
             deviation=Deviation(
                 PriceMicroPerKwh(rules.deviation_micro_per_kwh),
@@ -69,6 +71,18 @@ def deployment_plan(settings: DeploySettings, now_s: int) -> Plan:
     if settings.quorum > len(set(holders.oracles)):
         raise ConfigError(f"deploy.quorum is {settings.quorum}, but there are only {len(set(holders.oracles))} oracles")
     return Plan(parameters, holders, first_day=now_s // _DAY_S)
+
+
+def _issuing(settings: IssuingSettings) -> IssuingTerms:
+    def terms(rule: TermsSettings) -> Terms:
+        return Terms(AmountMicro(rule.rate_micro), AmountMicro(rule.cap_micro_per_day))
+
+    return IssuingTerms(
+        terms(settings.registration),
+        terms(settings.clean_energy),
+        terms(settings.oracle_work),
+        terms(settings.validator_work),
+    )
 
 
 def _holders(settings: HolderSettings) -> Holders:

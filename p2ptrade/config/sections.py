@@ -1,11 +1,12 @@
 """The sections of the settings: one per part of the platform, each name with its type, limits and default."""
 
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from p2ptrade.chain.deployment_plan import Parameters
+from p2ptrade.domain.issuing import Terms
 from p2ptrade.domain.meter_point import SALT_BYTES_MIN
 
 # What a market is deployed with if the settings say nothing else.
@@ -107,6 +108,29 @@ class WindowSettings(Section):
     clear_lead_s: Whole = 600
 
 
+class TermsSettings(Section):
+    """What an issuing rule gives for a unit, and at most for all that happened on a UTC day, in micro-credits."""
+
+    rate_micro: Whole
+    cap_micro_per_day: Whole
+
+
+def _terms(terms: Terms, unit: str) -> Any:
+    held = TermsSettings(rate_micro=terms.rate_micro, cap_micro_per_day=terms.cap_micro_per_day)
+    return Field(default=held, description=f"The unit is {unit}.")
+
+
+class IssuingSettings(Section):
+    """The rules by which credits are issued without a deposit; a rate or cap of 0 turns one off."""
+
+    registration: TermsSettings = _terms(_MARKET.issuing.registration, "a first registration")
+    clean_energy: TermsSettings = _terms(_MARKET.issuing.clean_energy, "a kWh bought, delivered and metered")
+    oracle_work: TermsSettings = _terms(_MARKET.issuing.oracle_work, "a signed report that settled a slot")
+    validator_work: TermsSettings = _terms(
+        _MARKET.issuing.validator_work, "a block, where its header names who proposed it"
+    )
+
+
 class DeploySettings(Section):
     """What `p2ptrade deploy` deploys; amounts in micro-credits, prices per kWh, times in seconds."""
 
@@ -127,6 +151,7 @@ class DeploySettings(Section):
     reward_period_days: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] = _MARKET.reward_period_days
     reward_places: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] = _MARKET.reward_places
     reward_subsidy_micro: Whole = _MARKET.reward_subsidy_micro
+    issuing: IssuingSettings = IssuingSettings()
     quorum: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=255)] = _MARKET.rules.quorum
     tolerance_wh: Whole = _MARKET.rules.deviation.tolerance
     tolerance_ppm: Share = _MARKET.rules.deviation.tolerance_share
@@ -231,5 +256,6 @@ class OfficeSettings(Section):
     registrar: KeySettings = KeySettings()
     treasurer: KeySettings = KeySettings()
     retailer: KeySettings = KeySettings()
+    issuer: KeySettings = KeySettings()
     state: Path = Path("office-state")
     tariff: Path | None = Field(default=None, description="Tariff file to publish; default: the shipped one.")

@@ -12,11 +12,12 @@ from functools import cached_property
 import numpy as np
 
 from p2ptrade.domain.order import Side
+from p2ptrade.domain.shares import shares
 from p2ptrade.domain.units import HALF_UNITS_PER_UNIT, EnergyWh, PriceHalfMicroPerKwh
 from p2ptrade.market.book import Book, Column
 from p2ptrade.market.certificate import Accepted, Refusal, Staircase, Tally, judge
 from p2ptrade.market.prices import SortedBook, clearing_prices
-from p2ptrade.market.shares import column_shares, shares
+from p2ptrade.market.shares import column_shares
 from p2ptrade.market.zones import ZoneTree
 
 

@@ -8,19 +8,14 @@ import pytest
 from p2ptrade.chain.contracts.settlement import SettlementState
 from p2ptrade.cli.wallet_reports import leaf_of
 from p2ptrade.domain.merkle import verify_proof
-from p2ptrade.domain.slot import end_of, start_of
-from p2ptrade.domain.units import AccountId, SlotNumber
+from p2ptrade.domain.units import AccountId
 from p2ptrade.transport.clients import OracleClient
 from p2ptrade.wallet.bill import BillLine, make_bill
 from p2ptrade.wallet.bill_source import read_bill_lines
 from p2ptrade.wallet.statement import movements
-from tests.integration.test_relay_on_chain import COMMIT_LEAD_S, Day, bid, offer
-from tests.support.oracles import TAKEOVER_S, TIMEOUT_S, Group, meters_of, send
-from tests.support.small_market import DAY, SmallMarket, small_market
-
-SLOT = SlotNumber(DAY * 96 + 8)
-BUYER, SELLER, SILENT, IDLE = range(4)
-METERED_WH = {BUYER: 1_300, SELLER: -900, SILENT: 400, IDLE: 250}
+from tests.integration.settled_slot import BUYER, IDLE, METERED_WH, SELLER, SILENT, SLOT, trade_and_settle
+from tests.support.oracles import Group
+from tests.support.small_market import SmallMarket, small_market
 
 
 @pytest.fixture(scope="module")
@@ -33,46 +28,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallMarket]:
 def settled(
     world: SmallMarket, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Group, dict[AccountId, int]]]:
-    """Take a slot to its settlement with one silent meter, whose reading comes late and corrects it."""
-    folder = tmp_path_factory.mktemp("day")
-    accounts = [home.account for home in world.homes]
-    before = {account: world.market.ledger.cash(account) for account in accounts}
-    world.publish_limits(SLOT)
-    world.warp_to(start_of(SLOT) - 3000)
-    day = Day(world, folder, SLOT)
-    orders = {accounts[BUYER]: bid(1_000, 300_000), accounts[SELLER]: offer(1_500, 100_000)}
-    day.trader.seal(SLOT, orders)
-    day.at(1800 + COMMIT_LEAD_S)
-    world.warp_to(start_of(SLOT) - 1800)
-    day.trader.open(SLOT)
-    day.at(1790)
-
-    group, meters = Group(world, folder), meters_of(world)
-    for member in group.members:
-        member.oracle.chain._first_priced = SLOT
-    read_all(world, group, meters, SlotNumber(SLOT - 1), dict.fromkeys(range(4), 0))
-    read_all(world, group, meters, SLOT, {who: wh for who, wh in METERED_WH.items() if who != SILENT})
-    take_time(world, group, TIMEOUT_S)
-    late = meters[accounts[SILENT]].read(SLOT, METERED_WH[SILENT])
-    for member in group.members:
-        send(member, [late])
-    take_time(world, group, TAKEOVER_S)
+    """A settled slot, and what the homes had before."""
+    before = {home.account: world.market.ledger.cash(home.account) for home in world.homes}
+    group = trade_and_settle(world, tmp_path_factory.mktemp("day"))
     yield group, before
     group.close()
-
-
-def read_all(world: SmallMarket, group: Group, meters, slot: SlotNumber, net_wh: dict[int, int]) -> None:  # type: ignore[no-untyped-def]
-    world.warp_to(end_of(slot))
-    readings = [meters[world.homes[who].account].read(slot, wh) for who, wh in net_wh.items()]
-    for member in group.members:
-        send(member, readings)
-
-
-def take_time(world: SmallMarket, group: Group, seconds: float) -> None:
-    for _ in range(4):
-        group.step(times=2)
-        world.warp_to(world.market.client.now_s() + int(seconds))
-    group.step(times=2)
 
 
 def line_of(world: SmallMarket, who: int) -> BillLine:

@@ -41,7 +41,7 @@ FUNCTION_ROLES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "TREASURER": ("recordDeposit", "recordPayout"),
         "ISSUER": ("issue",),
         "GUARDIAN": ("pause", "unpause"),
-        "ADMIN": ("setIssuingCap", "setSystemHolder", "setRegistry"),
+        "ADMIN": ("setIssuingTerms", "setSystemHolder", "setRegistry"),
     },
     "GridLimits": {"DSO": ("publish", "publishMany", "setTopology")},
     "Tariffs": {"RETAILER": ("publish",)},

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from eth_hash.auto import keccak
 
@@ -146,13 +147,15 @@ class SigningOperator:
 
 
 @contextmanager
-def small_market(folder: Path, *, homes: int = 4, cash_micro: int = 50 * CREDIT) -> Iterator[SmallMarket]:
-    """Give a market in which everything is ready for the first slot of a day."""
+def small_market(
+    folder: Path, *, homes: int = 4, cash_micro: int = 50 * CREDIT, **parameters: Any
+) -> Iterator[SmallMarket]:
+    """Give a market in which everything is ready for the first slot of a day; `parameters` as `deploy` has them."""
     engine = start(EngineOptions(port=free_port(), mining=Mining.INSTANT, start_time_s=NOON_BEFORE_S))
     world = None
     try:
         client = ChainClient.connect(engine.url)
-        settings = DeploySettings(holders=HolderSettings(dev=True))
+        settings = DeploySettings(holders=HolderSettings(dev=True), **parameters)
         deployment, _ = deploy(client, dev_key(0), deployment_plan(settings, client.now_s()), folder / "deployment")
         world = SmallMarket(engine, Market(client, deployment), folder)
         world.stake()

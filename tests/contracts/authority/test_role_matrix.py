@@ -35,7 +35,7 @@ MATRIX: Final[dict[str, dict[str, Role | str]]] = {
     "Credits": {
         **dict.fromkeys(["approve", "permit", "transfer", "transferFrom", "redeem"], OPEN),
         **dict.fromkeys(["recordDeposit", "recordPayout"], TREASURER),
-        **dict.fromkeys(["setIssuingCap", "setSystemHolder", "setRegistry"], A),
+        **dict.fromkeys(["setIssuingTerms", "setSystemHolder", "setRegistry"], A),
         **dict.fromkeys(["pause", "unpause"], GUARDIAN),
         "issue": Role.ISSUER,
         "setAuthority": NOBODYS,
@@ -264,13 +264,13 @@ def test_the_deployer_is_left_with_nothing(deployed: Deployed) -> None:
 def test_the_admin_acts_after_two_days_in_which_everybody_can_see_what_comes(deployed: Deployed, chain: Chain) -> None:
     contracts, callers = deployed
     authority, credits_, admin = contracts["Authority"], contracts["Credits"], callers[Role.ADMIN][0]
-    data = credits_.data("setIssuingCap", 1, 5_000_000)
+    data = credits_.data("setIssuingTerms", 1, 1_000_000, 5_000_000)
 
     authority.send("schedule", credits_, data, 0, sender=admin)
     with reverts("AccessManagerNotReady"):
-        credits_.send("setIssuingCap", 1, 5_000_000, sender=admin)
+        credits_.send("setIssuingTerms", 1, 1_000_000, 5_000_000, sender=admin)
     chain.warp_to(chain.now_s() + 2 * 86_400)
-    credits_.send("setIssuingCap", 1, 5_000_000, sender=admin)
+    credits_.send("setIssuingTerms", 1, 1_000_000, 5_000_000, sender=admin)
 
     assert credits_.call("issuingCap", 1) == 5_000_000
 

@@ -128,7 +128,7 @@ def test_a_rule_issues_nothing_before_it_has_a_cap(platform: Platform, chain: Ch
 def test_a_rule_issues_up_to_its_cap_a_day(platform: Platform, chain: Chain) -> None:
     platform.admit("alice")
     alice = chain.address("alice")
-    platform.credits.send("setIssuingCap", CLEAN_ENERGY, 10, sender=platform.admin)
+    platform.credits.send("setIssuingTerms", CLEAN_ENERGY, 2, 10, sender=platform.admin)
     next_day = (chain.now_s() // DAY_S + 1) * DAY_S
     chain.next_block_at(next_day)
     issue(platform, CLEAN_ENERGY, alice, 7, "slot 1")
@@ -142,6 +142,7 @@ def test_a_rule_issues_up_to_its_cap_a_day(platform: Platform, chain: Chain) -> 
     issue(platform, CLEAN_ENERGY, alice, 10, "slot 3")
 
     assert platform.credits.call("totalIssued", CLEAN_ENERGY) == 20
+    assert platform.credits.call("issuingRate", CLEAN_ENERGY) == 2
     assert platform.credits.call("balanceOf", alice) == 20
     assert supply_closes(platform)
 
@@ -149,7 +150,7 @@ def test_a_rule_issues_up_to_its_cap_a_day(platform: Platform, chain: Chain) -> 
 def test_a_reason_counts_once_for_a_rule(platform: Platform, chain: Chain) -> None:
     platform.admit("alice")
     for rule in (REGISTRATION, VALIDATOR_WORK):
-        platform.credits.send("setIssuingCap", rule, 100, sender=platform.admin)
+        platform.credits.send("setIssuingTerms", rule, 1, 100, sender=platform.admin)
         issue(platform, rule, chain.address("alice"), 1, "alice")
 
     with reverts("CreditsReferenceUsed", ref=reference("alice")):
@@ -160,7 +161,7 @@ def test_there_is_no_rule_zero(platform: Platform, chain: Chain) -> None:
     platform.admit("alice")
 
     with reverts("CreditsUnknownRule", rule=0):
-        platform.credits.send("setIssuingCap", 0, 100, sender=platform.admin)
+        platform.credits.send("setIssuingTerms", 0, 1, 100, sender=platform.admin)
     with reverts("CreditsIssuingCapExceeded", rule=0, available=0):
         issue(platform, 0, chain.address("alice"), 1, "free money")
 
@@ -204,7 +205,7 @@ def test_supply_is_always_deposits_and_issues_less_redemptions(
     before = chain.dev.snapshot()
     platform.admit_many(["alice", "bob"])
     alice, bob = chain.address("alice"), chain.address("bob")
-    platform.credits.send("setIssuingCap", REGISTRATION, 100, sender=platform.admin)
+    platform.credits.send("setIssuingTerms", REGISTRATION, 1, 100, sender=platform.admin)
     held = 0
     expected = platform.credits.call("totalSupply")  # fixtures of the session may have brought money in
     for number, (step, amount) in enumerate(steps):

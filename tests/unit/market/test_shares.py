@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from p2ptrade.market.shares import column_shares, shares
+from p2ptrade.domain.shares import shares
+from p2ptrade.market.shares import column_shares
 
 parts_and_amount = st.lists(st.integers(0, 2**40), min_size=1, max_size=30).flatmap(
     lambda parts: st.tuples(st.just(parts), st.integers(0, sum(parts)))
