@@ -16,7 +16,7 @@ PLACES: Mapping[str, tuple[str, ...]] = {
     # Each oracle sends in its own turn only, one or two times in a short day: so they share the outbox's places.
     "oracle-0": ("oracle.drafted", *OUTBOX[:2]),
     "oracle-1": OUTBOX[2:3],
-    "oracle-2": ("oracle.stored",),
+    "oracle-2": ("oracle.stored", "oracle.agreed"),
     "oracle-3": OUTBOX[3:],
     "gateway": ("gateway.signed", "gateway.kept", "gateway.acknowledged"),
     "agent": ("wallet.before-keep", "wallet.kept", "wallet.seals-sent", "wallet.openings-sent"),
