@@ -58,8 +58,9 @@ class Registers:
 class Reading:
     """The registers of an account's meter point at the end of `slot`.
 
-    `sequence` counts the readings of the meter point from 1 without gaps; `previous` is the digest of the one before,
-    so that a reading cannot be left out, put in or changed afterwards without it showing.
+    `sequence` counts the readings of the meter point without gaps; `previous` is the digest of the one before, so that
+    a reading cannot be left out, put in or changed afterwards without it showing. A gateway begins to count at
+    `first_sequence`, and again there if it lost what it had: the jump shows, and no number is used twice.
 
     Raises:
         InputError: a number or length that the signed message cannot hold.
@@ -98,6 +99,15 @@ class SignedReading:
     reading: Reading
     digest: bytes
     signature: bytes
+
+
+def first_sequence(slot: SlotNumber) -> int:
+    """Return the number of a reading that is the first one its gateway knows of.
+
+    It is the end of its slot in epoch seconds. Since there is one reading a slot, whatever began to count earlier has
+    not got there yet, nor to the number before it.
+    """
+    return end_of(slot)
 
 
 def slot_energy_wh(at_start: Reading, at_end: Reading) -> int:

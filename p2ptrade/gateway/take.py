@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from p2ptrade.domain.reading import NO_PREDECESSOR, Reading, SignedReading
+from p2ptrade.domain.reading import NO_PREDECESSOR, Reading, SignedReading, first_sequence
 from p2ptrade.domain.slot import end_of
 from p2ptrade.domain.units import AccountId, SlotNumber
 from p2ptrade.metering.boundary import at_boundary
@@ -59,7 +59,7 @@ def take(
             registers=value.registers,
             meter_time_s=value.meter_time_s,
             quality=value.quality,
-            sequence=before.reading.sequence + 1 if before else 1,
+            sequence=before.reading.sequence + 1 if before else first_sequence(SlotNumber(slot)),
             previous=before.digest if before else NO_PREDECESSOR,
         )
         findings = examine(reading, before, capacity_kw=point.capacity_kw, now_s=now_s)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from p2ptrade.domain.metered import CAPACITY_WH_PER_KW
-from p2ptrade.domain.reading import BOUNDARY_TOLERANCE_S, NO_PREDECESSOR, Quality, Reading, SignedReading
+from p2ptrade.domain.reading import BOUNDARY_TOLERANCE_S, Quality, Reading, SignedReading
 from p2ptrade.domain.slot import end_of
 
 CLOCK_AHEAD_MAX_S: Final = 60
@@ -52,8 +52,6 @@ def examine(reading: Reading, before: SignedReading | None, *, capacity_kw: int,
     """
     found = [*_of_time(reading, now_s)]
     if before is None:
-        if reading.sequence == 1 and reading.previous != NO_PREDECESSOR:
-            found.append(Finding(Rule.CHAIN, "the first reading of a meter point names no earlier one"))
         return tuple(found)
     return (*found, *_of_order(reading, before), *_of_registers(reading, before.reading, capacity_kw))
 
