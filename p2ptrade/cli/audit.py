@@ -3,11 +3,13 @@
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict, astuple
 
 import typer
 
 from p2ptrade.audit.books import Books, audit_books
 from p2ptrade.audit.replay import Difference
+from p2ptrade.audit.reputation import ReputationAudit, audit_reputation
 from p2ptrade.audit.supply import Supply, TracedIssue, audit_supply
 from p2ptrade.cli.checks import connect_market
 from p2ptrade.cli.options import ConfigOption, JsonOption
@@ -71,6 +73,42 @@ def _supply_table(found: Supply) -> str:
     table = "".join(f"{name:<24}{amount:>22}\n" for name, amount in rows)
     return (
         f"block {found.block_number}, in micro-credits\n{table}{len(found.issues)} issues traced to their facts; "
+        f"{len(found.differences)} differences\n"
+    )
+
+
+@audit_app.command("reputation")
+def reputation(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Recompute everybody's reputation and all rewards from the events; exit code 1 with what does not agree."""
+    found = audit_reputation(connect_market(load_settings(config)))
+    sys.stdout.write(json.dumps(reputation_document(found)) + "\n" if as_json else _reputation_table(found))
+    _require_none(found.differences, "reputation and rewards do not follow from the events")
+
+
+def reputation_document(found: ReputationAudit) -> dict[str, object]:
+    """Return the result of an audit of the reputation as JSON."""
+    return {
+        "block_number": found.block_number,
+        "days": len(found.history.days),
+        "accounts": [
+            {"account": account, "score_ppm": held.score_ppm, "class": held.reputation_class, **asdict(held)}
+            for account, held in sorted(found.history.counts.items())
+        ],
+        "periods": [{"period": each.period, "paid_micro": dict(each.paid)} for each in found.history.periods],
+        "differences": [str(difference) for difference in found.differences],
+    }
+
+
+def _reputation_table(found: ReputationAudit) -> str:
+    heads = ("account", "score", "class", "good", "deals", "taken part", "unopened", "idle days")
+    rows = [
+        (account, held.score_ppm, held.reputation_class, *astuple(held))
+        for account, held in sorted(found.history.counts.items())
+    ]
+    table = "".join("".join(f"{cell:>11}" for cell in row) + "\n" for row in (heads, *rows))
+    days, periods = len(found.history.days), len(found.history.periods)
+    return (
+        f"block {found.block_number}\n{table}{days} days and {periods} periods of rewards computed again; "
         f"{len(found.differences)} differences\n"
     )
 

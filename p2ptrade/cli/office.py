@@ -3,9 +3,6 @@
 import csv
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,19 +11,19 @@ from eth_typing import ChecksumAddress
 from eth_utils.address import is_address, to_checksum_address
 
 from p2ptrade.chain.contracts.participant_registry import Admission
-from p2ptrade.chain.deployed import Deployment, Market
-from p2ptrade.chain.outbox import Outbox
-from p2ptrade.cli.options import ConfigOption, DryRunOption, JsonOption
-from p2ptrade.config import KeySettings, Settings, load_settings, open_key
+from p2ptrade.cli.office_periods import issue, rewards_app
+from p2ptrade.cli.office_session import acting
+from p2ptrade.cli.options import ConfigOption, JsonOption
+from p2ptrade.config import load_settings
 from p2ptrade.domain.units import AmountMicro, ZoneId
 from p2ptrade.errors import InputError
 from p2ptrade.grid.tariffs import load_tariff
 from p2ptrade.office import service
-from p2ptrade.office.issuing import Issue, Outcome, issue_credits
-from p2ptrade.store import Database
-from p2ptrade.store.outbox import OutboxTable
 
 office_app = typer.Typer(help="What registrar, treasurer, retailer and relay operator do.", no_args_is_help=True)
+
+office_app.command("issue")(issue)
+office_app.add_typer(rewards_app, name="rewards")
 
 COLUMNS: Final = ("owner", "zone", "capacity_kw", "meter_point", "gateway")
 _SECONDS_PER_DAY: Final = 86_400
@@ -45,7 +42,7 @@ def admit(
 ) -> None:
     """Admit participants; who is admitted already keeps the account."""
     admissions = read_admissions(participants)
-    with _acting(config, "registrar") as (market, registrar):
+    with acting(config, "registrar") as (market, registrar):
         accounts = service.admit(market, registrar, admissions)
     if as_json:
         sys.stdout.write(json.dumps(accounts) + "\n")
@@ -62,7 +59,7 @@ def credit(
 ) -> None:
     """Record money that arrived, and give credits for it one to one."""
     deposit = service.Deposit(_address(holder, "holder"), AmountMicro(amount_micro), reference)
-    with _acting(config, "treasurer") as (market, treasurer):
+    with acting(config, "treasurer") as (market, treasurer):
         service.record_deposits(market, treasurer, [deposit])
         held = market.credits.balance(deposit.holder)
     sys.stdout.write(f"{deposit.holder} holds {held} micro-credits\n")
@@ -76,7 +73,7 @@ def tariff(
     """Publish the retailer's prices of the coming days; what is published stays."""
     settings = load_settings(config)
     prices = load_tariff(settings.office.tariff or "default")
-    with _acting(config, "retailer") as (market, retailer):
+    with acting(config, "retailer") as (market, retailer):
         today = market.client.now_s() // _SECONDS_PER_DAY
         published = service.publish_tariff(market, retailer, prices, range(today + 1, today + 1 + days))
     sys.stdout.write(f"{len(published)} days published, {days - len(published)} were there already\n")
@@ -91,46 +88,13 @@ def stake(
     config: ConfigOption = None,
 ) -> None:
     """Pay credits of the relay's key into its account and put them at stake, so that it may commit."""
-    with _acting(config, "relay") as (market, relay):
+    with acting(config, "relay") as (market, relay):
         account = market.relay_stake.relay().account
         for intent in service.pay_in(market, relay, account, AmountMicro(amount_micro), f"stake/{reference}"):
             relay.wait(intent)
         service.stake(market, relay, AmountMicro(amount_micro), reference)
         state = market.relay_stake.relay()
     sys.stdout.write(f"{state.relay} has {state.stake_micro} micro-credits at stake\n")
-
-
-@office_app.command()
-def issue(config: ConfigOption = None, dry_run: DryRunOption = False, as_json: JsonOption = False) -> None:
-    """Issue credits by the four rules for all days that are over, each fact once."""
-    with _acting(config, "issuer") as (market, issuer):
-        depth = load_settings(config).chain.finality_depth
-        found = issue_credits(market, issuer, finality_depth=depth, dry_run=dry_run)
-    if as_json:
-        sys.stdout.write(json.dumps([_issue_document(each) for each in found]) + "\n")
-        return
-    for each in found:
-        fact, amount = each.due.fact, each.due.amount_micro
-        sys.stdout.write(f"{_day(fact.day)}  {fact.rule.word:<14}  {fact.recipient}  {amount:>12}  {each.outcome}\n")
-    total = sum(each.due.amount_micro for each in found if each.outcome is Outcome.ISSUED)
-    sys.stdout.write(f"{total} micro-credits {'would be ' if dry_run else ''}issued\n")
-
-
-def _issue_document(each: Issue) -> dict[str, object]:
-    fact = each.due.fact
-    return {
-        "day": _day(fact.day),
-        "rule": fact.rule.word,
-        "recipient": fact.recipient,
-        "units": fact.units,
-        "amount_micro": each.due.amount_micro,
-        "reason": "0x" + fact.reason.hex(),
-        "outcome": each.outcome.name.lower(),
-    }
-
-
-def _day(day: int) -> str:
-    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
 
 
 def read_admissions(path: Path) -> list[Admission]:
@@ -171,23 +135,3 @@ def _address(text: str, where: str) -> ChecksumAddress:
     if not is_address(text):
         raise InputError(f"{where}: {text!r} is no address")
     return to_checksum_address(text)
-
-
-@contextmanager
-def _acting(config: Path | None, who: str) -> Iterator[tuple[Market, Outbox]]:
-    """Give the market, and the outbox of the key of `who`."""
-    settings = load_settings(config)
-    key = open_key(settings, _key_of(settings, who), "relay" if who == "relay" else f"office.{who}")
-    deployment = Deployment.read(settings.chain.deployment)
-    market = Market.connect(settings.chain.url, deployment, timeout_s=settings.chain.timeout_s)
-    # The relay's daemon sends with the same key, so both share the outbox and its lease.
-    file = settings.relay.state / "relay.sqlite" if who == "relay" else settings.office.state / f"{who}.sqlite"
-    with Outbox(
-        market.client, OutboxTable(Database.open(file)), key, finality_depth=settings.chain.finality_depth
-    ) as outbox:
-        yield market, outbox
-
-
-def _key_of(settings: Settings, who: str) -> KeySettings:
-    office = settings.office
-    return settings.relay.key if who == "relay" else getattr(office, who)

@@ -9,7 +9,6 @@ from eth_utils.address import to_checksum_address
 
 from p2ptrade.chain.contracts.authority import Role
 from p2ptrade.chain.contracts.base import EventRecord
-from p2ptrade.chain.contracts.tariffs import SLOTS_PER_DAY
 from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.packing import unpack_positions
 from p2ptrade.chain.settled_pages import settled_pages
@@ -64,9 +63,7 @@ class MarketView:
     def first_priced_slot(self) -> SlotNumber | None:
         """Return the first slot that has a tariff; tariffs are published in advance, so earlier ones never get one."""
         if self._first_priced is None:
-            records = self.market.tariffs.events("TariffPublished", first=self.market.first_block)
-            days = [record.values["day"] for record in records]
-            self._first_priced = SlotNumber(min(days) * SLOTS_PER_DAY) if days else None
+            self._first_priced = self.market.tariffs.first_priced_slot(first=self.market.first_block)
         return self._first_priced
 
     def states(self, slots: Sequence[SlotNumber]) -> Mapping[SlotNumber, str]:

@@ -5,31 +5,26 @@ or stale; days follow each other.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import structlog
 from eth_hash.auto import keccak
 
-from p2ptrade.chain.contracts.double_auction import ClearedSlot
+from p2ptrade.chain.day_facts import counts_on_chain, day_slots
 from p2ptrade.chain.deployed import Market
-from p2ptrade.chain.packing import unpack_book, unpack_voids
-from p2ptrade.chain.settled_pages import settled_accounts, transaction_inputs
 from p2ptrade.chain.signatures import DigestSigner, recover
 from p2ptrade.chain.typed_data import DayCountsMessage, Domain, sign
-from p2ptrade.domain.metered import MeteredAccount
-from p2ptrade.domain.order import VoidReason
-from p2ptrade.domain.reputation import pack_day
-from p2ptrade.domain.units import AccountId, SlotNumber
 from p2ptrade.errors import PeerUnreachableError, TransactionRevertedError
 from p2ptrade.oracle.chain_view import MarketView
-from p2ptrade.oracle.day import SlotFacts, counts_of_day, is_complete
 from p2ptrade.oracle.facts import SignedDay
 from p2ptrade.oracle.place import Place
 from p2ptrade.oracle.ports import Outbox
 
 SLOTS_PER_DAY: Final = 96
 _SECONDS_PER_DAY: Final = 86_400
+# The states in which a slot has come to its end.
+_ENDED: Final = ("SETTLED", "STALE")
 
 _log = structlog.get_logger(__name__)
 
@@ -56,7 +51,6 @@ class DayPoster:
     signer: DigestSigner | None = None
     _own: SignedDay | None = None
     _quorum_since_s: int | None = None
-    _slots: dict[SlotNumber, SlotFacts] = field(default_factory=dict)
 
     def signed(self, day: int) -> SignedDay | None:
         """Return our signature over the counts of a day, if it is the one that is waiting."""
@@ -82,34 +76,14 @@ class DayPoster:
 
     def _counts(self, day: int) -> bytes | None:
         """Return the packed counts of a day, or nothing while one of its slots is not at its end."""
-        priced = self.view.first_priced_slot()
-        first = day * SLOTS_PER_DAY
-        slots = [SlotNumber(slot) for slot in range(first, first + SLOTS_PER_DAY)]
-        slots = [slot for slot in slots if priced is not None and slot >= priced]
+        slots = day_slots(day, self.view.first_priced_slot())
         points = self.view.meter_points().values()
         accounts = [point.account for point in points if point.since_s <= day * _SECONDS_PER_DAY]
         if not accounts or not slots:
             return b""
-        if not is_complete(self.view.states(slots)):
+        if any(state not in _ENDED for state in self.view.states(slots).values()):
             return None
-        deviation = self.market.settlement.rules(slots[-1]).deviation
-        return pack_day(counts_of_day(accounts, [self._facts(slot) for slot in slots], deviation))
-
-    def _facts(self, slot: SlotNumber) -> SlotFacts:
-        market, first = self.market, self.market.first_block
-        cleared = market.auction.cleared(slot, first=first)
-        settled: tuple[MeteredAccount, ...] = settled_accounts(market.settlement, slot, first=first)
-        if cleared is None:
-            return SlotFacts(frozenset(), frozenset(), settled)
-        voids = unpack_voids(cleared.voids)
-        unopened = frozenset(account for account, reason in voids if reason is VoidReason.UNOPENED)
-        return SlotFacts(self._sealed(cleared), unopened, settled)
-
-    def _sealed(self, cleared: ClearedSlot) -> frozenset[AccountId]:
-        """Return who had an order in the book of a slot, which is in the data of the transaction that cleared it."""
-        (data,) = transaction_inputs(self.market.client, [cleared.transaction_hash])
-        (submission,) = self.market.auction.abi.function("clear").inputs.decode(data[4:])
-        return frozenset(record.account for record in unpack_book(submission[1]))
+        return counts_on_chain(self.market, accounts, slots)
 
     def _post(self, day: int, now_s: int) -> None:
         own = self._own

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from p2ptrade.domain.slot import end_of, start_of
 from p2ptrade.domain.units import AccountId, SlotNumber
+from p2ptrade.store import Database
+from p2ptrade.store.wallet import WalletTable
+from p2ptrade.wallet.trader import Trader
 from tests.integration.test_relay_on_chain import COMMIT_LEAD_S, Day, bid, offer
 from tests.support.oracles import TAKEOVER_S, TIMEOUT_S, Group, Meter, meters_of, send
 from tests.support.small_market import DAY, SmallMarket
@@ -16,18 +19,28 @@ BUYER, SELLER, SILENT, IDLE = range(4)
 METERED_WH = {BUYER: 1_300, SELLER: -900, SILENT: 400, IDLE: 250}
 
 
-def trade_and_settle(world: SmallMarket, folder: Path) -> Group:
-    """Take `SLOT` to its settlement with one silent meter, whose reading comes late and corrects it."""
+def trade_and_settle(world: SmallMarket, folder: Path, *, one_stays_sealed: bool = False) -> Group:
+    """Take `SLOT` to its settlement with one silent meter, whose reading comes late and corrects it.
+
+    If `one_stays_sealed`, the home with the silent meter has an order that it never opens.
+    """
     accounts = [home.account for home in world.homes]
     world.publish_limits(SLOT)
     world.warp_to(start_of(SLOT) - 3000)
     day = Day(world, folder, SLOT)
     orders = {accounts[BUYER]: bid(1_000, 300_000), accounts[SELLER]: offer(1_500, 100_000)}
     day.trader.seal(SLOT, orders)
+    if one_stays_sealed:
+        silent, market = world.homes[SILENT], world.market
+        store = WalletTable(Database.open(folder / "silent.sqlite"), "market")
+        keys = {silent.account: silent.key}
+        trader = Trader(day.client, store, market.auction_domain, day.trader.relay_address, keys)
+        trader.seal(SLOT, {silent.account: bid(500, 200_000)})
     day.at(1800 + COMMIT_LEAD_S)
     world.warp_to(start_of(SLOT) - 1800)
     day.trader.open(SLOT)
-    day.at(1790)
+    for lead_s in (1790, 1190):  # the relay waits for openings as long as there may be more
+        day.at(lead_s)
 
     group, meters = Group(world, folder), meters_of(world)
     for member in group.members:

@@ -120,8 +120,7 @@ def test_what_the_cap_does_not_allow_today_is_issued_tomorrow_and_an_issue_for_n
     )
     world.outbox("issuer").submit("a private issue", market.credits.address, data)
     world.outbox("issuer").wait("a private issue")
-    world.outbox("issuer").close()
-    del world._outboxes["issuer"]
+    world.give_up("issuer")
 
     waiting, _ = run("office", "issue")
     world.warp_to((DAY + 3) * 86_400)

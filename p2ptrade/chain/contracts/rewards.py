@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from p2ptrade.chain.client import LATEST, Block
 from p2ptrade.chain.contracts.base import ContractWrapper
+from p2ptrade.domain.rewards import RewardRules
 from p2ptrade.domain.units import AccountId, AmountMicro
 
 
@@ -17,9 +18,12 @@ class Rewards(ContractWrapper):
         """Return the period that is to be paid next."""
         return int(self.read("nextPeriod", block=block))
 
-    def amount(self, rank: int, ranked: int) -> AmountMicro:
-        """Return what rank `rank`, from 0 on, of `ranked` active accounts gets, in micro-credits."""
-        return AmountMicro(self.read("amountOf", rank, ranked))
+    def rules(self) -> RewardRules:
+        """Return period, places and subsidy."""
+        first_day, period_days, places, subsidy = (
+            int(self.read(name)) for name in ("firstDay", "periodDays", "places", "subsidyMicro")
+        )
+        return RewardRules(first_day, period_days, places, AmountMicro(subsidy))
 
     def pay_data(self, period: int, ranking: Sequence[AccountId]) -> bytes:
         """Return the call that pays a period; `ranking` has all participants, the active ones first, best first."""

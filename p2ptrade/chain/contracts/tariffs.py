@@ -31,6 +31,11 @@ class Tariffs(ContractWrapper):
         """Return the last UTC day (epoch seconds / 86400) with prices; 0 if there is none."""
         return int(self.read("lastDay", block=block))
 
+    def first_priced_slot(self, *, first: Block) -> SlotNumber | None:
+        """Return the first slot that has prices, by the events from block `first` on; nothing if there is none."""
+        days = [record.values["day"] for record in self.events("TariffPublished", first=first)]
+        return SlotNumber(min(days) * SLOTS_PER_DAY) if days else None
+
     def notice_s(self) -> int:
         """Return how long before its day a tariff must be published, in seconds."""
         return int(self.read("notice"))

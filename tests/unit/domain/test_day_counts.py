@@ -1,11 +1,11 @@
 """The counts of a day from hand-made slots."""
 
+from p2ptrade.domain.day_counts import SlotFacts, counts_of_day
 from p2ptrade.domain.metered import MeteredAccount
 from p2ptrade.domain.position import Position
 from p2ptrade.domain.reputation import DayCounts, ReputationCounts, pack_day, unpack_day
 from p2ptrade.domain.tariff import Deviation
 from p2ptrade.domain.units import AccountId, AmountMicro, EnergyWh, PriceMicroPerKwh, SharePpm
-from p2ptrade.oracle.day import SlotFacts, counts_of_day
 
 ALICE, BOB, CAROL, DAVE = (AccountId(number) for number in range(16, 20))
 DEVIATION = Deviation(PriceMicroPerKwh(0), EnergyWh(50), SharePpm(100_000))

@@ -1,12 +1,12 @@
 """The facts of a UTC day for reputation, from what the chain shows of its slots. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from p2ptrade.domain.metered import MeteredAccount
 from p2ptrade.domain.reputation import DayCounts
 from p2ptrade.domain.tariff import Deviation
-from p2ptrade.domain.units import AccountId, SlotNumber
+from p2ptrade.domain.units import AccountId
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,3 @@ def is_good(account: MeteredAccount, deviation: Deviation) -> bool:
 def _count(counts: dict[AccountId, int], accounts: Iterable[AccountId]) -> None:
     for account in accounts:
         counts[account] = counts.get(account, 0) + 1
-
-
-def is_complete(states: Mapping[SlotNumber, str]) -> bool:
-    """Return whether all slots of a day have come to their end."""
-    return all(state in ("SETTLED", "STALE") for state in states.values())

@@ -1,0 +1,85 @@
+"""`p2ptrade office issue|rewards`: what is due when a day or a period is over."""
+
+import json
+import sys
+from datetime import date, timedelta
+from typing import Annotated
+
+import typer
+
+from p2ptrade.chain.deployment_plan import REWARDS_ACCOUNT
+from p2ptrade.cli.office_session import acting
+from p2ptrade.cli.options import ConfigOption, DryRunOption, JsonOption
+from p2ptrade.config import load_settings
+from p2ptrade.domain.units import AccountId, AmountMicro
+from p2ptrade.office import service
+from p2ptrade.office.issuing import Issue, Outcome, issue_credits
+from p2ptrade.office.rewards import pay_rewards
+
+rewards_app = typer.Typer(help="Reward the best by reputation at the end of a period.", no_args_is_help=True)
+
+
+def issue(config: ConfigOption = None, dry_run: DryRunOption = False, as_json: JsonOption = False) -> None:
+    """Issue credits by the four rules for all days that are over, each fact once."""
+    with acting(config, "issuer") as (market, issuer):
+        depth = load_settings(config).chain.finality_depth
+        found = issue_credits(market, issuer, finality_depth=depth, dry_run=dry_run)
+    if as_json:
+        sys.stdout.write(json.dumps([_issue_document(each) for each in found]) + "\n")
+        return
+    for each in found:
+        fact, amount = each.due.fact, each.due.amount_micro
+        sys.stdout.write(f"{_day(fact.day)}  {fact.rule.word:<14}  {fact.recipient}  {amount:>12}  {each.outcome}\n")
+    total = sum(each.due.amount_micro for each in found if each.outcome is Outcome.ISSUED)
+    sys.stdout.write(f"{total} micro-credits {'would be ' if dry_run else ''}issued\n")
+
+
+@rewards_app.command("pay")
+def pay(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Pay the rewards of every period that is over, by the ranking that the contract checks."""
+    with acting(config, "issuer") as (market, caller):
+        paid = pay_rewards(market, caller)
+        next_period, rules = market.rewards.next_period(), market.rewards.rules()
+    if as_json:
+        sys.stdout.write(
+            json.dumps([{"period": each.period, "paid_micro": dict(each.amounts)} for each in paid]) + "\n"
+        )
+        return
+    for each in paid:
+        sys.stdout.write(f"period {each.period} paid {len(each.amounts)} accounts\n")
+        sys.stdout.write("".join(f"{account:>8}  {amount:>12}\n" for account, amount in each.amounts))
+    sys.stdout.write(
+        f"period {next_period} can be paid when the reputation of {_day(rules.end_day(next_period) - 1)} is posted\n"
+    )
+
+
+@rewards_app.command("fund")
+def fund(
+    amount_micro: Annotated[int, typer.Option("--amount-micro", min=1, help="Amount in micro-credits.")],
+    reference: Annotated[str, typer.Option(help="Name of this payment; asking again for the same does nothing.")],
+    config: ConfigOption = None,
+) -> None:
+    """Pay credits that the treasurer holds into the rewards account."""
+    with acting(config, "treasurer") as (market, treasurer):
+        account = AccountId(REWARDS_ACCOUNT)
+        for intent in service.pay_in(market, treasurer, account, AmountMicro(amount_micro), f"rewards/{reference}"):
+            treasurer.wait(intent)
+        held = market.ledger.cash(account)
+    sys.stdout.write(f"the rewards account holds {held} micro-credits\n")
+
+
+def _issue_document(each: Issue) -> dict[str, object]:
+    fact = each.due.fact
+    return {
+        "day": _day(fact.day),
+        "rule": fact.rule.word,
+        "recipient": fact.recipient,
+        "units": fact.units,
+        "amount_micro": each.due.amount_micro,
+        "reason": "0x" + fact.reason.hex(),
+        "outcome": each.outcome.name.lower(),
+    }
+
+
+def _day(day: int) -> str:
+    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()

@@ -1,0 +1,103 @@
+"""A day's reputation posted by oracles, its period rewarded by one command, and both computed again by the audit."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from p2ptrade import cli
+from p2ptrade.config import DEV_ACCOUNTS
+from p2ptrade.domain.units import AmountMicro
+from p2ptrade.office import service as office
+from tests.integration.settled_slot import BUYER, IDLE, SELLER, SILENT, trade_and_settle
+from tests.support.oracles import Group
+from tests.support.small_market import CREDIT, DAY, SmallMarket, small_market
+
+SUBSIDY = 30 * CREDIT
+Run = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallMarket]:
+    """A market whose first two days have their reputation posted; they are a period of rewards."""
+    folder = tmp_path_factory.mktemp("rewards")
+    rules = {"reward_period_days": 2, "reward_places": 2, "reward_subsidy_micro": SUBSIDY}
+    with small_market(folder, homes=4, **rules) as made:
+        group = trade_and_settle(made, tmp_path_factory.mktemp("day"), one_stays_sealed=True)
+        made.warp_to((DAY + 9) * 86_400)  # slots without readings are stale by now
+        post_days(group, DAY + 1)
+        group.close()
+        (folder / "p2ptrade.toml").write_text(
+            f"""
+[chain]
+url = "{made.engine.url}"
+deployment = "deployment"
+[office]
+state = "office"
+issuer = {{ dev_account = {DEV_ACCOUNTS["issuer"]} }}
+treasurer = {{ dev_account = {DEV_ACCOUNTS["treasurer"]} }}
+"""
+        )
+        treasurer = made.outbox("treasurer")
+        deposit = office.Deposit(treasurer.sender, AmountMicro(SUBSIDY), "what a sponsor gave")
+        office.record_deposits(made.market, treasurer, [deposit])
+        made.give_up("treasurer")
+        yield made
+
+
+def post_days(group: Group, until: int) -> None:
+    """Let the oracles post one day after the other, up to and without `until`."""
+    client = group.world.market.client
+    for _ in range(40):
+        if group.world.market.reputation.next_day() >= until:
+            return
+        for member in group.members:
+            assert member.oracle.days is not None
+            member.oracle.days.step(client.now_s())
+            member.outbox.advance()
+        group.world.warp_to(client.now_s() + 60)
+    raise AssertionError(f"reputation stands at day {group.world.market.reputation.next_day()}")
+
+
+@pytest.fixture
+def run(world: SmallMarket, capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(*arguments: str, code: int = 0) -> tuple[str, str]:
+        found = cli.run([*arguments, "--config", str(world.folder / "p2ptrade.toml")])
+        said = capsys.readouterr()
+        assert found == code, said.err
+        return said.out, said.err
+
+    return call
+
+
+def test_a_period_is_paid_once_by_rank_and_the_audit_computes_it_again(run: Run, world: SmallMarket) -> None:
+    market, accounts = world.market, [home.account for home in world.homes]
+    before = {account: market.ledger.cash(account) for account in accounts}
+
+    _, unfunded = run("office", "rewards", "pay", code=1)
+    run("office", "rewards", "fund", "--amount-micro", str(SUBSIDY), "--reference", "sponsor")
+    paid = json.loads(run("office", "rewards", "pay", "--json")[0])
+    again = json.loads(run("office", "rewards", "pay", "--json")[0])
+    audited = json.loads(run("audit", "reputation", "--json")[0])
+    shown, _ = run("audit", "reputation")
+
+    # Buyer and seller made one deal each, out of tolerance: 1,300 and 900 of 1,000 Wh; 50 Wh or a tenth are tolerated.
+    # The seller's 900 is just within it. So the seller scores (1 + 1) / 2, the buyer (0 + 1) / 2.
+    facts = {each["account"]: each for each in audited["accounts"]}
+    scores = [facts[accounts[who]]["score_ppm"] for who in (BUYER, SELLER, SILENT, IDLE)]
+    assert scores == [500_000, 1_000_000, 250_000, 250_000]
+    assert "the rewards account holds 0" in unfunded
+    # Two places share 30 credits as two to one.
+    assert paid == [{"period": 0, "paid_micro": {str(accounts[SELLER]): 20_000_000, str(accounts[BUYER]): 10_000_000}}]
+    assert again == []
+    gained = [market.ledger.cash(account) - before[account] for account in accounts]
+    assert gained == [10_000_000, 20_000_000, 0, 0]
+    # One never opened its order, which counts twice; one sealed nothing, and was idle for a day.
+    silent, idle = facts[accounts[SILENT]], facts[accounts[IDLE]]
+    assert (silent["unopened"], silent["taken_part"], silent["idle_days"]) == (1, 2, 0)
+    assert (idle["unopened"], idle["taken_part"], idle["idle_days"]) == (0, 1, 1)
+    assert audited["days"] == 2
+    assert audited["periods"] == paid
+    assert audited["differences"] == []
+    assert "2 days and 1 periods of rewards computed again; 0 differences" in shown
