@@ -27,6 +27,7 @@ class Rule(StrEnum):
     STALE = "stale registers"
     CLOCK = "meter clock"
     FUTURE = "future"
+    CONTRADICTION = "contradiction"
 
 
 REFUSING: Final = frozenset({Rule.OTHER_METER, Rule.SEQUENCE, Rule.CHAIN, Rule.SLOT_ORDER, Rule.FUTURE})
@@ -54,6 +55,13 @@ def examine(reading: Reading, before: SignedReading | None, *, capacity_kw: int,
     if before is None:
         return tuple(found)
     return (*found, *_of_order(reading, before), *_of_registers(reading, before.reading, capacity_kw))
+
+
+def contradicts(one: Reading, other: Reading) -> bool:
+    """Return whether two readings of a meter point cannot both be true: same slot, same quality, other registers."""
+    return (one.account, one.slot, one.quality) == (other.account, other.slot, other.quality) and (
+        one.registers != other.registers
+    )
 
 
 def examine_replacement(

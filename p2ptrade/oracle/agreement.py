@@ -31,6 +31,8 @@ class Progress:
     quorum_since_s: int | None = None
     seen: tuple[int, ...] = ()
     retry_at_s: int = 0
+    compare_at_s: int = 0
+    dissent: bool = False
     stands: str = ""
 
 
@@ -57,6 +59,7 @@ class Agreement:
         count = count_signatures(kept.report, own, self._reports(slot), self.domain, self.chain.is_oracle)
         for name in count.dissenters:
             self.metrics.disagreed.labels(name).inc()
+        progress.dissent = bool(count.dissenters)
         needed = self.chain.quorum(slot)
         signatures = first_signatures(count.signatures, needed)
         if signatures is None:

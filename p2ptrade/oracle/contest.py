@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from p2ptrade.domain.metered import MeteredAccount
 from p2ptrade.domain.reading import Quality, SignedReading
-from p2ptrade.metering.plausibility import examine_replacement
+from p2ptrade.metering.plausibility import contradicts, examine_replacement
 from p2ptrade.oracle.facts import Contest
 
 
@@ -57,7 +57,7 @@ def why_not_used(
     if in_use is not None and in_use.digest == contested.digest:
         return None
     if in_use is not None and reading.quality == in_use.reading.quality:
-        if reading.registers == in_use.reading.registers:
+        if not contradicts(reading, in_use.reading):
             return "it says what the reading in use says: nothing follows from it"
         return (
             "the gateway signed two different readings of the same quality at the end of the slot: it contradicts "

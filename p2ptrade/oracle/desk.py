@@ -1,8 +1,9 @@
 """The oracle's desk: takes signed readings, believes none without its gateway's signature, keeps every one it takes.
 
 Idempotent by account and sequence number: the same reading sent again is known, another one under the same number is
-refused. What breaks a rule without being refused is kept with a flag. A reading may arrive after later ones, which the
-oracle took over from its peers meanwhile: it is taken where it fits between its neighbours.
+refused. What breaks a rule without being refused is kept with a flag, and so is a reading that its gateway contradicts.
+A reading may arrive after later ones, which the oracle took over from its peers meanwhile: it is taken where it fits
+between its neighbours.
 """
 
 import threading
@@ -10,16 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+import structlog
+
 from p2ptrade.chain.signatures import recover
 from p2ptrade.chain.typed_data import Domain, ReadingMessage
 from p2ptrade.domain.checkpoint import Checkpoint, pass_by
 from p2ptrade.domain.reading import Reading, SignedReading
 from p2ptrade.domain.report import KeptReading
 from p2ptrade.domain.units import AccountId
-from p2ptrade.metering.plausibility import examine
+from p2ptrade.metering.plausibility import Rule, contradicts, examine
 from p2ptrade.oracle.facts import MeterPoint
 from p2ptrade.oracle.metrics import OracleMetrics
 from p2ptrade.oracle.ports import ChainView, Store
+
+_log = structlog.get_logger(__name__)
 
 
 class Taken(Enum):
@@ -71,12 +76,30 @@ class Desk:
             newest = dict(self._newest)
             answers = [self._examine(signed, newest, kept, now_s) for signed in readings]
             self.store.keep_readings(kept)
+            self.stored += self._flag_contradictions(readings, answers)
             self.checkpoint("oracle.stored")
             self._newest = newest
             self.stored += len(kept)
         for answer in answers:
             self.metrics.readings.labels(answer.taken.value).inc()
         return answers
+
+    def _flag_contradictions(self, readings: Sequence[SignedReading], answers: Sequence[Answer]) -> int:
+        """Flag the readings that ones which were refused contradict: the gateway told others something else.
+
+        Whoever gets to see both does not believe either, so the oracles agree again.
+        """
+        found = 0
+        for signed, answer in zip(readings, answers, strict=True):
+            reading, point = signed.reading, self._points.get(signed.reading.account)
+            if answer.taken is not Taken.REFUSED or point is None or self.why_not_signed(signed, point) is not None:
+                continue
+            kept = self.store.of_slot(reading.slot).get(reading.account)
+            if kept is not None and contradicts(reading, kept.signed.reading) and Rule.CONTRADICTION not in kept.flags:
+                self.store.flag(reading.account, reading.slot, Rule.CONTRADICTION)
+                _log.error("gateway contradicts itself", account=reading.account, slot=reading.slot)
+                found += 1
+        return found
 
     def _examine(
         self, signed: SignedReading, newest: dict[AccountId, SignedReading], kept: list[KeptReading], now_s: int

@@ -51,7 +51,7 @@ class Drafter:
         if any(energy is None for energy in energies.values()):
             if now_s < end_of(slot) + self.reading_timeout_s:
                 return None
-            self._ask_peers(slot)
+            self.ask_peers(slot)
             energies = self._energies(slot, points)
         complete = self._with_substitutes(slot, points, energies)
         estimates = sum(energy.estimated for energy in complete.values())
@@ -96,7 +96,7 @@ class Drafter:
                 self.contests.gather(each)
         energies = self._energies(slot, points)
         lacks = contested or any(energy is None for energy in energies.values())
-        if lacks and (slot, version) not in self._asked and self._ask_peers(slot, and_after=contested):
+        if lacks and (slot, version) not in self._asked and self.ask_peers(slot, and_after=contested):
             self._asked.add((slot, version))
             energies = self._energies(slot, points)
         return energies
@@ -144,7 +144,7 @@ class Drafter:
 
         return of_slot
 
-    def _ask_peers(self, slot: SlotNumber, *, and_after: bool = False) -> bool:
+    def ask_peers(self, slot: SlotNumber, *, and_after: bool = False) -> bool:
         """Take over the readings that peers have of the slot and its start; return whether any peer answered."""
         answered = False
         for each in range(slot - 1, slot + (2 if and_after else 1)):

@@ -83,7 +83,7 @@ def is_trusted(kept: KeptReading) -> bool:
 
 
 def _is_usable(kept: KeptReading) -> bool:
-    return kept.signed.reading.quality is not Quality.MISSING
+    return kept.signed.reading.quality is not Quality.MISSING and Rule.CONTRADICTION not in kept.flags
 
 
 def _substitute(slot: SlotNumber, readings: SlotReadings, other_slots: Measured) -> int:

@@ -107,6 +107,10 @@ class Store(Protocol):
         """Keep readings that are not there yet."""
         ...
 
+    def flag(self, account: AccountId, slot: SlotNumber, flag: str) -> None:
+        """Add a flag to the reading of an account at the end of a slot, unless it has it."""
+        ...
+
     def newest(self) -> dict[AccountId, SignedReading]:
         """Return the newest reading of each account."""
         ...

@@ -39,6 +39,9 @@ class Settling:
         if signatures is not None:
             call = self.chain.settle_call(kept.report, signatures, kept.pages)
             self.agreement.submit(f"settle/{slot}", call, progress, now_s)
+        elif progress.dissent and now_s >= progress.compare_at_s:
+            self.drafter.ask_peers(slot)
+            progress.compare_at_s = now_s + int(self.agreement.place.takeover_s)
 
     def _settle_pages(self, slot: SlotNumber, submitted: bytes, progress: Progress, now_s: int) -> None:
         """Send the next page of a report of several pages that was submitted."""

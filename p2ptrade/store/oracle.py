@@ -66,6 +66,15 @@ class OracleTable:
             with self._database.write() as session:
                 session.add_all(self._reading_row(kept) for kept in readings)
 
+    def flag(self, account: AccountId, slot: SlotNumber, flag: str) -> None:
+        """Add a flag to the reading of an account at the end of a slot, unless it has it."""
+        row = OracleReadingRow
+        with self._database.write() as session:
+            query = select(row).where(row.market == self._market, row.account == account, row.slot == slot)
+            for each in session.scalars(query):
+                flags = [*filter(None, each.flags.split(_FLAG_SEPARATOR))]
+                each.flags = _FLAG_SEPARATOR.join(dict.fromkeys([*flags, flag]))
+
     def newest(self) -> dict[AccountId, SignedReading]:
         """Return the newest reading of each account."""
         row = OracleReadingRow

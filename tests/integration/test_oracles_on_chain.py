@@ -162,6 +162,30 @@ def test_a_day_is_posted_to_reputation_when_its_slots_are_settled(stage: Stage) 
     assert {reputation.score(account) for account in stage.meters} == {250_000}
 
 
+def test_a_gateway_that_tells_two_oracles_something_else_harms_itself_only(stage: Stage) -> None:
+    liar, other, *_ = stage.meters
+    retail, _ = stage.prices()
+    before = stage.cash()
+    stage.readings_of(stage.slot, {other: 500}, silent=frozenset({liar}))
+    told = [stage.meters[liar].read(stage.slot, 1_000)]
+    stage.meters[liar].unread()
+    told.append(stage.meters[liar].read(stage.slot, 100))
+    for index, member in enumerate(stage.group.members):
+        send(member, [told[index % 2]])
+
+    stage.rounds(2)
+    assert stage.state is SettlementState.NONE
+    stage.later(TIMEOUT_S)
+    stage.rounds(3)
+
+    assert stage.state is SettlementState.SETTLED
+    spent = {account: before[account] - cash for account, cash in stage.cash().items()}
+    assert spent.pop(other) == 500 * retail // 1000
+    assert set(spent.values()) == {0}, "without like days a substitute is zero"
+    kept = [member.oracle.store.of_slot(stage.slot)[liar].flags for member in stage.group.members]
+    assert kept == [("contradiction",)] * 4
+
+
 def dead(stage: Stage, index: int, _account: AccountId) -> None:
     """Never there."""
     stage.group.lines[index].cut = True

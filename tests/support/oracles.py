@@ -176,6 +176,12 @@ class Meter:
         self.readings.append(signed)
         return signed
 
+    def unread(self) -> None:
+        """Forget the last reading: the next one is signed as if it had never been."""
+        self.readings.pop()
+        last = self.readings[-1].reading.registers
+        self.import_wh, self.export_wh = last.import_wh, last.export_wh
+
 
 def meters_of(world: SmallMarket) -> dict[AccountId, Meter]:
     """Return a meter for each home."""
