@@ -5,9 +5,10 @@ import {Test} from "./support/Test.sol";
 
 /// @title Nobody pays above, or receives below, the limit signed: the rounding's part. Proved by halmos for all values.
 /// @dev The auction trades energy of a bid only at zone prices with price + charge <= limit, of an offer at price >= limit;
-/// that is the certificate's part, which the invariants and the differential tests cover. Products of energy and price are
-/// in thousandths of micro-credits, twice over since prices are in half units. A quotient is stated by what defines it,
-/// because solvers are better at products than at quotients.
+/// that is the certificate's part, which the invariants and the differential tests cover. That the code of the auction
+/// computes these amounts is proved in `FillProofs`. Products of energy and price are in thousandths of micro-credits, twice
+/// over since prices are in half units. A quotient is stated by what defines it, because solvers are better at products than
+/// at quotients.
 contract PaymentProofs is Test {
     /// @param product Energy times price and charge, in half units.
     /// @param atLimit Energy times limit, in whole units.
