@@ -9,6 +9,7 @@ import {BaseContracts} from "./support/BaseContracts.sol";
 import {Test} from "./support/Test.sol";
 
 /// @title Everything that participants, treasurer, market and guardian may do with money, in any order.
+/// @dev Forge prints calls and reverts of each handler; a call that found nothing to do is among the reverts.
 contract LedgerHandler is Test {
     Credits private immutable CREDITS;
     Ledger private immutable LEDGER;
@@ -23,6 +24,14 @@ contract LedgerHandler is Test {
     uint256 public debtsMade;
     uint256 public carried;
     uint256 public leavings;
+    uint256 public refusals;
+
+    // what must never happen
+    uint256 public createdOrDestroyed;
+    uint256 public enteredWhilePaused;
+
+    /// @dev A handler found nothing to do.
+    error NothingToDo();
 
     constructor(Ledger ledger, Credits credits, address[] memory owners) {
         LEDGER = ledger;
@@ -33,12 +42,18 @@ contract LedgerHandler is Test {
     function deposit(uint256 who, uint64 amount) external {
         (address owner, uint32 account) = _pick(who);
         amount = uint64(bound(amount, 1, 1e9));
-        CREDITS.recordDeposit(owner, amount, bytes32(CREDITS.totalDeposited()));
+        CREDITS.recordDeposit(owner, 2 * amount, bytes32(CREDITS.totalDeposited())); // the other half stays in the wallet
         vm.prank(owner);
         CREDITS.approve(address(LEDGER), amount);
+        bool paused = LEDGER.paused();
         vm.prank(owner);
-        LEDGER.deposit(account, amount);
-        ++deposits;
+        try LEDGER.deposit(account, amount) {
+            if (paused) ++enteredWhilePaused;
+            else ++deposits;
+        } catch {
+            if (!paused) revert NothingToDo();
+            ++refusals;
+        }
     }
 
     function withdraw(uint256 who, uint64 amount, bool wait) external {
@@ -46,16 +61,24 @@ contract LedgerHandler is Test {
         amount = uint64(bound(amount, 1, 1e9));
         vm.prank(owner);
         LEDGER.requestWithdrawal(account, amount);
-        if (!wait) return;
+        if (!wait) return; // withdrawWhatIsDue goes on
         skip(LEDGER.withdrawalDelay());
         LEDGER.withdraw(account);
         ++withdrawals;
     }
 
+    /// @dev Waits for what somebody announced in an earlier call, if anybody did.
     function withdrawWhatIsDue(uint256 who) external {
-        (, uint32 account) = _pick(who);
-        LEDGER.withdraw(account);
-        ++withdrawals;
+        for (uint256 i = 0; i < _owners.length; ++i) {
+            (, uint32 account) = _pick(who % _owners.length + i);
+            (, uint64 availableAt) = LEDGER.withdrawalOf(account);
+            if (availableAt == 0) continue;
+            if (block.timestamp < availableAt) vm.warp(availableAt);
+            LEDGER.withdraw(account);
+            ++withdrawals;
+            return;
+        }
+        revert NothingToDo();
     }
 
     function leaveMarket(uint256 who) external {
@@ -69,7 +92,7 @@ contract LedgerHandler is Test {
     function redeem(uint256 who, uint256 amount) external {
         (address owner,) = _pick(who);
         uint256 held = CREDITS.balanceOf(owner);
-        if (held == 0) return;
+        if (held == 0) revert NothingToDo();
         bytes32 ref = bytes32(CREDITS.totalRedeemed());
         vm.prank(owner);
         CREDITS.redeem(bound(amount, 1, held), ref);
@@ -80,7 +103,7 @@ contract LedgerHandler is Test {
         (, uint32 payer) = _pick(from);
         (, uint32 payee) = _pick(to);
         int64 cash = LEDGER.cashOf(payer);
-        if (cash <= 0) return;
+        if (cash <= 0) revert NothingToDo();
         int64 total = int64(uint64(bound(amount, 0, uint64(cash))));
         int64 escrowed = int64(uint64(bound(second, 0, uint64(total))));
         uint256[] memory entries = new uint256[](3);
@@ -123,7 +146,12 @@ contract LedgerHandler is Test {
         (, uint32 payee) = _pick(to);
         uint256[] memory entries = new uint256[](1);
         entries[0] = _entry(payee, amount);
-        LEDGER.move(entries);
+        if (amount == 0) revert NothingToDo();
+        try LEDGER.move(entries) {
+            ++createdOrDestroyed;
+        } catch {
+            ++refusals;
+        }
     }
 
     /// @dev Pauses now and then; otherwise lets entry go on.
@@ -172,6 +200,8 @@ contract LedgerInvariantsTest is BaseContracts {
         assertEq(cash + int256(wallets), int256(credits.totalDeposited()) - int256(credits.totalRedeemed()));
         assertEq(cash, int256(credits.balanceOf(address(ledger))), "cash is what the ledger holds in credits");
         assertEq(credits.totalSupply(), credits.totalDeposited() - credits.totalRedeemed());
+        assertEq(_handler.createdOrDestroyed(), 0, "no movement out of, or into, thin air");
+        assertEq(_handler.enteredWhilePaused(), 0, "a pause stops entry");
         _requireDebtsCountedAndBounded(debts);
     }
 
