@@ -9,9 +9,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
-from sqlalchemy import Column, Engine, MetaData, String, Table, create_engine, event, insert, inspect, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Engine,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    select,
+)
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -19,6 +32,8 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from p2ptrade.errors import ConfigError
 from p2ptrade.store.lease import Lease, lease_for
 
+WHOLE: Final = BigInteger().with_variant(Integer(), "sqlite")
+"""The type of every whole number: 64 bits, which SQLite calls INTEGER, too, and numbers rows by itself only in such."""
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _REVISION_FILE: Final = re.compile(r"(?P<branch>[a-z_]+)_(?P<number>\d{4})")
 _BUSY_TIMEOUT_MS: Final = 5000
@@ -28,6 +43,8 @@ _VERSIONS: Final = Table("alembic_version", MetaData(), Column("version_num", St
 
 class Base(DeclarativeBase):
     """All tables of the platform."""
+
+    type_annotation_map: ClassVar[dict[Any, Any]] = {int: WHOLE}
 
 
 class Durability(StrEnum):

@@ -7,10 +7,12 @@ process that is stopped (not dead) keeps its lease; nobody else can take its pla
 import fcntl
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from p2ptrade.errors import ConfigError
 
@@ -45,7 +47,7 @@ class FileLease:
 
 
 class AdvisoryLease:
-    """An advisory lock of PostgreSQL, held by a connection of its own."""
+    """An advisory lock of PostgreSQL, held by a connection of its own; it goes with the connection."""
 
     def __init__(self, connection: Connection, what: str) -> None:
         """Take the lock.
@@ -53,15 +55,21 @@ class AdvisoryLease:
         Raises:
             ConfigError: another connection has it.
         """
-        number = int.from_bytes(hashlib.sha256(what.encode()).digest()[:8], "big", signed=True)
-        if not connection.execute(text("SELECT pg_try_advisory_lock(:number)"), {"number": number}).scalar():
-            connection.close()
+        # Without a transaction: one that stays open would keep the database from cleaning up.
+        self._connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        self._number = int.from_bytes(hashlib.sha256(what.encode()).digest()[:8], "big", signed=True)
+        if not self._says("SELECT pg_try_advisory_lock(:number)"):
+            self._connection.close()
             raise _taken(what)
-        self._connection = connection
 
     def close(self) -> None:
-        """Give the lock up with the connection."""
+        """Give the lock up; the connection only goes back to its pool, and would keep it."""
+        with suppress(DBAPIError):  # a connection that was lost has lost its locks
+            self._says("SELECT pg_advisory_unlock(:number)")
         self._connection.close()
+
+    def _says(self, query: str) -> bool:
+        return bool(self._connection.execute(text(query), {"number": self._number}).scalar())
 
 
 def lease_for(engine: Engine, what: str) -> Lease:

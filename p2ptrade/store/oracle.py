@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import JSON, Integer, LargeBinary, String, func, select
+from sqlalchemy import JSON, LargeBinary, String, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from p2ptrade.domain.reading import Registers, SignedReading
@@ -23,7 +23,7 @@ class OracleReadingRow(SignedReadingColumns, Base):
     market: Mapped[str] = mapped_column(String(64), primary_key=True)
     account: Mapped[int] = mapped_column(primary_key=True)
     sequence: Mapped[int] = mapped_column(primary_key=True)
-    slot: Mapped[int] = mapped_column(Integer, index=True)
+    slot: Mapped[int] = mapped_column(index=True)
     flags: Mapped[str] = mapped_column(String(200))
 
 

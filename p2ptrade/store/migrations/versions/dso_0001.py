@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from p2ptrade.store.database import WHOLE
+
 revision = "dso_0001"
 down_revision = None
 branch_labels = ("dso",)
@@ -12,10 +14,10 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "dso_decisions",
-        sa.Column("number", sa.Integer(), nullable=False, autoincrement=True),
+        sa.Column("number", WHOLE, nullable=False, autoincrement=True),
         sa.Column("market", sa.String(64), nullable=False),
-        sa.Column("slot", sa.Integer(), nullable=False),
-        sa.Column("round_number", sa.Integer(), nullable=False),
+        sa.Column("slot", WHOLE, nullable=False),
+        sa.Column("round_number", WHOLE, nullable=False),
         sa.Column("book_hash", sa.LargeBinary(32), nullable=False),
         sa.Column("prices_hash", sa.LargeBinary(32), nullable=False),
         sa.Column("grid_hash", sa.LargeBinary(32), nullable=False),
@@ -24,7 +26,7 @@ def upgrade() -> None:
         sa.Column("envelope_root", sa.LargeBinary(32), nullable=False),
         sa.Column("envelopes", sa.JSON(), nullable=False),
         sa.Column("explanation", sa.JSON(), nullable=False),
-        sa.Column("decided_at_s", sa.Integer(), nullable=False),
+        sa.Column("decided_at_s", WHOLE, nullable=False),
         sa.PrimaryKeyConstraint("number"),
     )
     op.create_index("ix_dso_decisions_market", "dso_decisions", ["market"])

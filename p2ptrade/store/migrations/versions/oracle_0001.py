@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from p2ptrade.store.database import WHOLE
+
 revision = "oracle_0001"
 down_revision = None
 branch_labels = ("oracle",)
@@ -13,14 +15,14 @@ def upgrade() -> None:
     op.create_table(
         "oracle_readings",
         sa.Column("market", sa.String(64), nullable=False),
-        sa.Column("account", sa.Integer(), nullable=False),
-        sa.Column("sequence", sa.Integer(), nullable=False),
-        sa.Column("slot", sa.Integer(), nullable=False),
+        sa.Column("account", WHOLE, nullable=False),
+        sa.Column("sequence", WHOLE, nullable=False),
+        sa.Column("slot", WHOLE, nullable=False),
         sa.Column("meter_point", sa.LargeBinary(32), nullable=False),
-        sa.Column("import_wh", sa.Integer(), nullable=False),
-        sa.Column("export_wh", sa.Integer(), nullable=False),
-        sa.Column("meter_time_s", sa.Integer(), nullable=False),
-        sa.Column("quality", sa.Integer(), nullable=False),
+        sa.Column("import_wh", WHOLE, nullable=False),
+        sa.Column("export_wh", WHOLE, nullable=False),
+        sa.Column("meter_time_s", WHOLE, nullable=False),
+        sa.Column("quality", WHOLE, nullable=False),
         sa.Column("previous", sa.LargeBinary(32), nullable=False),
         sa.Column("digest", sa.LargeBinary(32), nullable=False),
         sa.Column("signature", sa.LargeBinary(64), nullable=False),
@@ -31,12 +33,12 @@ def upgrade() -> None:
     op.create_table(
         "oracle_reports",
         sa.Column("market", sa.String(64), nullable=False),
-        sa.Column("slot", sa.Integer(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("slot", WHOLE, nullable=False),
+        sa.Column("version", WHOLE, nullable=False),
         sa.Column("readings_root", sa.LargeBinary(32), nullable=False),
         sa.Column("data_hash", sa.LargeBinary(32), nullable=False),
-        sa.Column("accounts", sa.Integer(), nullable=False),
-        sa.Column("delivered_wh", sa.Integer(), nullable=False),
+        sa.Column("accounts", WHOLE, nullable=False),
+        sa.Column("delivered_wh", WHOLE, nullable=False),
         sa.Column("pages", sa.JSON(), nullable=False),
         sa.Column("leaves", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("market", "slot", "version"),

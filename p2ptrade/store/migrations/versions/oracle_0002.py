@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from p2ptrade.store.database import WHOLE
+
 revision = "oracle_0002"
 down_revision = "oracle_0001"
 branch_labels = None
@@ -14,14 +16,14 @@ def upgrade() -> None:
         "oracle_contested_readings",
         sa.Column("market", sa.String(64), nullable=False),
         sa.Column("digest", sa.LargeBinary(32), nullable=False),
-        sa.Column("account", sa.Integer(), nullable=False),
-        sa.Column("sequence", sa.Integer(), nullable=False),
-        sa.Column("slot", sa.Integer(), nullable=False),
+        sa.Column("account", WHOLE, nullable=False),
+        sa.Column("sequence", WHOLE, nullable=False),
+        sa.Column("slot", WHOLE, nullable=False),
         sa.Column("meter_point", sa.LargeBinary(32), nullable=False),
-        sa.Column("import_wh", sa.Integer(), nullable=False),
-        sa.Column("export_wh", sa.Integer(), nullable=False),
-        sa.Column("meter_time_s", sa.Integer(), nullable=False),
-        sa.Column("quality", sa.Integer(), nullable=False),
+        sa.Column("import_wh", WHOLE, nullable=False),
+        sa.Column("export_wh", WHOLE, nullable=False),
+        sa.Column("meter_time_s", WHOLE, nullable=False),
+        sa.Column("quality", WHOLE, nullable=False),
         sa.Column("previous", sa.LargeBinary(32), nullable=False),
         sa.Column("signature", sa.LargeBinary(64), nullable=False),
         sa.PrimaryKeyConstraint("market", "digest"),
