@@ -6,11 +6,12 @@ proposed blocks. What was issued must be what the terms of that day give for it,
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eth_utils.address import to_checksum_address
 
+from p2ptrade.audit.demurrage import check_demurrage, collected_micro, demurrage_looks
 from p2ptrade.audit.replay import Difference, differences
 from p2ptrade.chain.client import ZERO_ADDRESS
 from p2ptrade.chain.contracts.base import EventRecord
@@ -56,7 +57,10 @@ class TracedIssue:
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """The supply as the events give it, in micro-credits, and what does not agree."""
+    """The supply as the events give it, in micro-credits, and what does not agree.
+
+    `demurrage` is what idle cash paid to the rewards account: credits that moved, and neither came nor went.
+    """
 
     block_number: int
     deposited: int
@@ -64,6 +68,7 @@ class Supply:
     issues: tuple[TracedIssue, ...]
     stored_total: int
     differences: tuple[Difference, ...]
+    demurrage: int = 0
 
     def issued_by(self, rule: IssuingRule) -> int:
         """Return what a rule issued, in micro-credits."""
@@ -94,7 +99,13 @@ def audit_supply(market: Market) -> Supply:
         supply.redeemed,
         {rule: credits_.issued(rule, block=block) for rule in IssuingRule},
     )
-    return judge_supply(block, [_event(record, days) for record in records], stored, chain.dues(), chain.caps_on)
+    events = [_event(record, days) for record in records]
+    found = judge_supply(block, events, stored, chain.dues(), chain.caps_on)
+    if market.demurrage is None:
+        return found
+    looks = demurrage_looks(market, block)
+    wrong = check_demurrage(looks, market.demurrage.rule())
+    return replace(found, demurrage=collected_micro(looks), differences=(*found.differences, *wrong))
 
 
 def judge_supply(

@@ -11,6 +11,7 @@ from eth_utils.address import to_checksum_address
 from p2ptrade.chain.client import ChainClient
 from p2ptrade.chain.contracts.authority import Authority, Role
 from p2ptrade.chain.contracts.credits import Credits
+from p2ptrade.chain.contracts.demurrage import Demurrage
 from p2ptrade.chain.contracts.double_auction import DoubleAuction
 from p2ptrade.chain.contracts.energy_token import EnergyToken
 from p2ptrade.chain.contracts.green_certificate import GreenCertificate
@@ -168,6 +169,12 @@ class Market:
     def rewards(self) -> Rewards:
         """Return the rewards."""
         return Rewards(self.client, self.at("Rewards"))
+
+    @property
+    def demurrage(self) -> Demurrage | None:
+        """Return the demurrage; nothing in a market without it."""
+        address = self.deployment.contracts.get("Demurrage")
+        return None if address is None else Demurrage(self.client, address)
 
     @property
     def auction_domain(self) -> Domain:

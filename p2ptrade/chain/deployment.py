@@ -164,7 +164,7 @@ def _first_block(journal: Journal, chain_id: int, todo: list[Step]) -> int:
 
 
 def _roles(plan: Plan, addresses: Addresses) -> tuple[tuple[Role, ChecksumAddress], ...]:
-    contracts = tuple((role, addresses[contract]) for contract, role in CONTRACT_ROLES)
+    contracts = tuple((role, addresses[contract]) for contract, role in CONTRACT_ROLES if contract in addresses)
     return ((Role.ADMIN, plan.holders.admin), *plan.holders.of(), *contracts)
 
 

@@ -14,12 +14,13 @@ from p2ptrade.chain.abi import load
 from p2ptrade.chain.contracts.authority import Role
 from p2ptrade.chain.contracts.settlement import rules_struct
 from p2ptrade.chain.function_roles import CONTRACT_ROLES, FUNCTION_ROLES
+from p2ptrade.domain.demurrage import Demurrage
 from p2ptrade.domain.issuing import IssuingTerms
 from p2ptrade.domain.participant import CLASSES
 from p2ptrade.domain.settlement import ImbalanceRule, SettlementRules
 from p2ptrade.domain.slot import Windows
 from p2ptrade.domain.tariff import Deviation
-from p2ptrade.domain.units import MICRO_PER_CREDIT, EnergyWh, PriceMicroPerKwh, SharePpm
+from p2ptrade.domain.units import MICRO_PER_CREDIT, AmountMicro, EnergyWh, PriceMicroPerKwh, SharePpm
 from p2ptrade.errors import ConfigError
 
 Addresses = Mapping[str, ChecksumAddress]
@@ -32,6 +33,8 @@ RETAILER_ACCOUNT: Final = 5
 BONDS_ACCOUNT: Final = 6
 REWARDS_ACCOUNT: Final = 8
 _DAY_S: Final = 86_400
+# What is free of it where a market has it and says no more: what a home needs for some days.
+NO_DEMURRAGE: Final = Demurrage(SharePpm(0), AmountMicro(10 * MICRO_PER_CREDIT))
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class Parameters:
     reward_places: int = 10
     reward_subsidy_micro: int = 100 * MICRO_PER_CREDIT
     issuing: IssuingTerms = field(default_factory=IssuingTerms)
+    demurrage: Demurrage = NO_DEMURRAGE
     rules: SettlementRules = field(
         default_factory=lambda: SettlementRules(
             deviation=Deviation(PriceMicroPerKwh(1_000), EnergyWh(50), SharePpm(100_000)),
@@ -107,6 +111,11 @@ class Parameters:
             raise ConfigError(
                 f"the largest bond, {max(self.bonds_micro)} micro-credits, must be within the reserve that stays in "
                 f"an active account, {self.reserve_micro}"
+            )
+        if self.demurrage.is_on and self.demurrage.free_micro < self.reserve_micro:
+            raise ConfigError(
+                f"demurrage must leave the reserve of an active account, {self.reserve_micro} micro-credits, "
+                f"not only {self.demurrage.free_micro}"
             )
 
 
@@ -199,6 +208,7 @@ def steps(plan: Plan, deployer: ChecksumAddress) -> list[Step]:
                 given.reward_subsidy_micro,
             ),
         ),
+        *_demurrage(given.demurrage),
         Step("roles", lambda at: (at["Authority"], _multicall(_role_calls(plan, at)))),
         *_wiring(plan.holders),
         *_issuing(given.issuing),
@@ -230,6 +240,14 @@ def _wiring(holders: Holders) -> list[Step]:
     ]
 
 
+def _demurrage(rule: Demurrage) -> list[Step]:
+    """Return the creation of the demurrage in a market that has it."""
+    return [
+        _creation("Demurrage", lambda at: (at["Ledger"], rule.rate_ppm_per_day, rule.free_micro))
+        for _ in range(rule.is_on)
+    ]
+
+
 def _issuing(terms: IssuingTerms) -> list[Step]:
     """Return the terms of the issuing rules that give anything; the others give nothing as they are."""
     return [
@@ -251,7 +269,7 @@ def _role_calls(plan: Plan, at: Addresses) -> list[bytes]:
     for contract, role, functions in FUNCTION_ROLES:
         selectors = [load(contract).function(name).selector for name in functions]
         calls.append(authority.function("setTargetFunctionRole").call_data(at[contract], selectors, int(role)))
-    granted = [*((role, at[contract]) for contract, role in CONTRACT_ROLES), *plan.holders.of()]
+    granted = [*((role, at[contract]) for contract, role in CONTRACT_ROLES if contract in at), *plan.holders.of()]
     return calls + [authority.function("grantRole").call_data(int(role), holder, 0) for role, holder in granted]
 
 

@@ -24,7 +24,7 @@ FUNCTION_ROLES: Final[tuple[tuple[str, Role, tuple[str, ...]], ...]] = (
     ("DoubleAuction", Role.MARKET, ("handOver",)),
     ("EnergyToken", Role.MARKET, ("mint",)),
 )
-# Roles that contracts hold.
+# Roles that contracts hold, those that a market has.
 CONTRACT_ROLES: Final[tuple[tuple[str, Role], ...]] = (
     ("ParticipantRegistry", Role.REGISTRY),
     ("Reputation", Role.SCORER),
@@ -32,4 +32,5 @@ CONTRACT_ROLES: Final[tuple[tuple[str, Role], ...]] = (
     ("RelayStake", Role.MARKET),
     ("Settlement", Role.MARKET),
     ("Rewards", Role.MARKET),
+    ("Demurrage", Role.MARKET),
 )

@@ -50,6 +50,7 @@ def supply_document(found: Supply) -> dict[str, object]:
         "redeemed_micro": found.redeemed,
         "recomputed_supply_micro": found.recomputed,
         "stored_supply_micro": found.stored_total,
+        "demurrage_micro": found.demurrage,
         "issues": [_issue_document(each) for each in found.issues],
         "differences": [str(difference) for difference in found.differences],
     }
@@ -72,8 +73,8 @@ def _supply_table(found: Supply) -> str:
     rows += [("redeemed", -found.redeemed), ("recomputed", found.recomputed), ("stored", found.stored_total)]
     table = "".join(f"{name:<24}{amount:>22}\n" for name, amount in rows)
     return (
-        f"block {found.block_number}, in micro-credits\n{table}{len(found.issues)} issues traced to their facts; "
-        f"{len(found.differences)} differences\n"
+        f"block {found.block_number}, in micro-credits\n{table}{len(found.issues)} issues traced to their facts, "
+        f"{found.demurrage} of demurrage to idle cash; {len(found.differences)} differences\n"
     )
 
 

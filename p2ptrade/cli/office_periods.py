@@ -1,4 +1,4 @@
-"""`p2ptrade office issue|rewards`: what is due when a day or a period is over."""
+"""`p2ptrade office issue|demurrage|rewards|run`: what is due when a day or a period is over."""
 
 import json
 import sys
@@ -12,9 +12,15 @@ from p2ptrade.cli.office_session import acting
 from p2ptrade.cli.options import ConfigOption, DryRunOption, JsonOption
 from p2ptrade.config import load_settings
 from p2ptrade.domain.units import AccountId, AmountMicro
+from p2ptrade.errors import RefusedError
 from p2ptrade.office import service
+from p2ptrade.office.demurrage import collect_demurrage
 from p2ptrade.office.issuing import Issue, Outcome, issue_credits
+from p2ptrade.office.periods import PeriodClerk
 from p2ptrade.office.rewards import pay_rewards
+from p2ptrade.transport.daemon import Health
+from p2ptrade.transport.logs import set_up_logs
+from p2ptrade.transport.server import bind, make_app, run_service
 
 rewards_app = typer.Typer(help="Reward the best by reputation at the end of a period.", no_args_is_help=True)
 
@@ -32,6 +38,31 @@ def issue(config: ConfigOption = None, dry_run: DryRunOption = False, as_json: J
         sys.stdout.write(f"{_day(fact.day)}  {fact.rule.word:<14}  {fact.recipient}  {amount:>12}  {each.outcome}\n")
     total = sum(each.due.amount_micro for each in found if each.outcome is Outcome.ISSUED)
     sys.stdout.write(f"{total} micro-credits {'would be ' if dry_run else ''}issued\n")
+
+
+def demurrage(config: ConfigOption = None) -> None:
+    """Collect demurrage of all participants for the days since they were last looked at, in a market that has it."""
+    with acting(config, "issuer") as (market, caller):
+        if market.demurrage is None:
+            raise RefusedError("this market has no demurrage: deploy.demurrage_ppm_per_day was 0 when it was deployed")
+        looked_at = collect_demurrage(market, caller)
+    sys.stdout.write(f"{len(looked_at)} accounts looked at\n")
+
+
+def run_office(
+    config: ConfigOption = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
+) -> None:
+    """Issue credits, collect demurrage and pay rewards whenever something is due, until stopped."""
+    settings = load_settings(config)
+    set_up_logs("office", level=settings.log_level)
+    own = settings.office
+    listener = bind(own.host, own.port if port is None else port)
+    with acting(config, "issuer") as (market, outbox):
+        clerk = PeriodClerk(market, outbox, settings.chain.finality_depth)
+        health = Health()
+        app = make_app("office", health=health, registry=clerk.metrics.registry)
+        run_service(app, listener=listener, health=health, step=clerk.step, interval_s=own.interval_s)
 
 
 @rewards_app.command("pay")

@@ -8,6 +8,7 @@ from eth_utils.address import to_checksum_address
 from p2ptrade.chain.deployment_plan import Holders, Parameters, Plan
 from p2ptrade.config.keys import dev_key
 from p2ptrade.config.sections import DeploySettings, HolderSettings, IssuingSettings, TermsSettings
+from p2ptrade.domain.demurrage import Demurrage
 from p2ptrade.domain.issuing import IssuingTerms, Terms
 from p2ptrade.domain.settlement import ImbalanceRule, SettlementRules
 from p2ptrade.domain.slot import Windows
@@ -54,6 +55,7 @@ def deployment_plan(settings: DeploySettings, now_s: int) -> Plan:
         reward_places=settings.reward_places,
         reward_subsidy_micro=settings.reward_subsidy_micro,
         issuing=_issuing(settings.issuing),
+        demurrage=Demurrage(SharePpm(settings.demurrage_ppm_per_day), AmountMicro(settings.demurrage_free_micro)),
         rules=SettlementRules(
             deviation=Deviation(
                 PriceMicroPerKwh(rules.deviation_micro_per_kwh),

@@ -152,6 +152,11 @@ class DeploySettings(Section):
     reward_places: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] = _MARKET.reward_places
     reward_subsidy_micro: Whole = _MARKET.reward_subsidy_micro
     issuing: IssuingSettings = IssuingSettings()
+    demurrage_ppm_per_day: Share = Field(
+        default=_MARKET.demurrage.rate_ppm_per_day,
+        description="What a day takes of idle cash above the free amount; 0 for a market without demurrage.",
+    )
+    demurrage_free_micro: Whole = _MARKET.demurrage.free_micro
     quorum: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=255)] = _MARKET.rules.quorum
     tolerance_wh: Whole = _MARKET.rules.deviation.tolerance
     tolerance_ppm: Share = _MARKET.rules.deviation.tolerance_share
@@ -251,11 +256,14 @@ class WalletSettings(ServiceSettings):
 
 
 class OfficeSettings(Section):
-    """The keys of the consortium's people, for the commands of `p2ptrade office`."""
+    """The keys of the consortium's people, for the commands of `p2ptrade office`; `office run` acts as issuer."""
 
     registrar: KeySettings = KeySettings()
     treasurer: KeySettings = KeySettings()
     retailer: KeySettings = KeySettings()
     issuer: KeySettings = KeySettings()
     state: Path = Path("office-state")
+    host: str = "127.0.0.1"
+    port: Port = 8640
+    interval_s: Seconds = 30.0
     tariff: Path | None = Field(default=None, description="Tariff file to publish; default: the shipped one.")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from p2ptrade.chain.contracts.base import EventRecord
+from p2ptrade.chain.contracts.base import ContractWrapper, EventRecord
 from p2ptrade.chain.contracts.ledger import moved_entries
 from p2ptrade.chain.deployed import Market
 from p2ptrade.domain.units import AccountId, AmountMicro
@@ -15,6 +15,8 @@ _SETTLEMENT_REASONS: Final = {
     "PageSettled": "settlement of slot {slot}",
     "Corrected": "correction of slot {slot}",
 }
+_REWARD_REASONS: Final = {"PeriodPaid": "reward of period {period}"}
+_DEMURRAGE_REASONS: Final = {"Collected": "demurrage up to day {day}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,15 @@ def _reason(record: EventRecord, reasons: Mapping[bytes, str]) -> str:
 def _reasons(market: Market) -> dict[bytes, str]:
     """Return why each transaction of the market moved cash, by its hash."""
     reasons: dict[bytes, str] = {}
-    for contract, texts in ((market.auction, _AUCTION_REASONS), (market.settlement, _SETTLEMENT_REASONS)):
+    speaking: list[tuple[ContractWrapper, Mapping[str, str]]] = [
+        (market.auction, _AUCTION_REASONS),
+        (market.settlement, _SETTLEMENT_REASONS),
+        (market.rewards, _REWARD_REASONS),
+    ]
+    if market.demurrage is not None:
+        speaking.append((market.demurrage, _DEMURRAGE_REASONS))
+    for contract, texts in speaking:
         for name, text in texts.items():
             for record in contract.events(name, first=market.first_block):
-                reasons.setdefault(record.log.transaction_hash, text.format(slot=record.values["slot"]))
+                reasons.setdefault(record.log.transaction_hash, text.format(**record.values))
     return reasons

@@ -101,3 +101,9 @@ def test_a_period_is_paid_once_by_rank_and_the_audit_computes_it_again(run: Run,
     assert audited["periods"] == paid
     assert audited["differences"] == []
     assert "2 days and 1 periods of rewards computed again; 0 differences" in shown
+
+
+def test_a_market_without_demurrage_says_so(run: Run) -> None:
+    _, message = run("office", "demurrage", code=1)
+
+    assert "this market has no demurrage" in message
