@@ -14,7 +14,7 @@ from p2ptrade.demo.report import table_of
 from p2ptrade.demo.run import run_demo
 from p2ptrade.demo.scenario import SLOTS_PER_DAY, Scenario
 from p2ptrade.domain.units import HALF_UNITS_PER_UNIT, MICRO_PER_CREDIT
-from p2ptrade.errors import BooksDoNotCloseError
+from p2ptrade.errors import BooksDoNotCloseError, RefusedError
 
 _CENT: Final = MICRO_PER_CREDIT // 100
 
@@ -29,14 +29,18 @@ def demo(
     homes: Annotated[int | None, typer.Option(help="How many of the network's homes take part; default all.")] = None,
     week: Annotated[str, typer.Option(help="Sample week of the profiles: summer or winter.")] = "summer",
     seed: Annotated[int, typer.Option(help="Seed of keys and of the homes' places in the price range.")] = 1,
+    stress: Annotated[
+        bool, typer.Option("--stress", help="More panels and charging points than the feeder can bear.")
+    ] = False,
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the report goes.")] = Path("demo-report"),
     as_json: JsonOption = False,
 ) -> None:
     """Run every slot of a day through seal, open, clear, grid check, delivery, metering and settlement.
 
-    Ends by proving the books from the chain's events; exit code 1 with the difference if they do not close.
+    Ends by proving the books from the chain's events; exit code 1 with the difference if they do not close, or if a
+    stressed feeder breaks a limit.
     """
-    scenario = Scenario(slots=slots, homes=homes, week=week, seed=seed, out=out)
+    scenario = Scenario(slots=slots, homes=homes, week=week, seed=seed, out=out, stress=stress)
     figures = _run_with_progress(scenario)
     if as_json:
         sys.stdout.write(json.dumps(figures, sort_keys=True) + "\n")
@@ -45,6 +49,8 @@ def demo(
     money, energy = figures["money_difference_micro"], figures["energy_difference_wh"]
     if money or energy:
         raise BooksDoNotCloseError(f"{money} micro-credits and {energy} Wh are not accounted for")
+    if broken := figures.get("violations_with", 0):
+        raise RefusedError(f"{broken} slots broke a limit of the feeder; the report says where")
 
 
 def _run_with_progress(scenario: Scenario) -> Figures:

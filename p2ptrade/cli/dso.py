@@ -14,8 +14,9 @@ from p2ptrade.config import DsoSettings, Settings, checkpoint, load_settings, op
 from p2ptrade.dso.app import make_dso_app
 from p2ptrade.dso.chain_view import MarketView
 from p2ptrade.dso.desk import VerdictDesk
-from p2ptrade.dso.forecast import YesterdayForecast
+from p2ptrade.dso.forecast import AnnouncedForecast, YesterdayForecast
 from p2ptrade.dso.operator import GridModel
+from p2ptrade.dso.ports import Forecaster
 from p2ptrade.dso.service import Publisher
 from p2ptrade.errors import P2PTradeError
 from p2ptrade.grid import DEFAULT_RULES, load_homes, load_network, load_tariff, propose_zones, topology_hash
@@ -43,7 +44,7 @@ def run_dso(
     market = connect_market(settings)
     key = open_key(settings, own.key, "dso") if own.key.is_set else None
     database = Database.open(own.state / "dso.sqlite")
-    model, forecaster = grid_model(own), YesterdayForecast(load_homes(own.network).week(own.week))
+    model, forecaster = grid_model(own), forecaster_of(own)
     salt = None if own.meter_salt is None else own.meter_salt.get_secret_value().encode()
     view = MarketView(market, tuple(each.id for each in model.network.connections), salt)
     windows = market.auction.windows()
@@ -90,6 +91,12 @@ def grid_model(settings: DsoSettings) -> GridModel:
     return GridModel(network, propose_zones(network), tariff.charges, rules)
 
 
+def forecaster_of(settings: DsoSettings) -> Forecaster:
+    """Return the forecast that the settings name."""
+    week = load_homes(settings.homes or settings.network).week(settings.week)
+    return YesterdayForecast(week) if settings.forecast == "yesterday" else AnnouncedForecast(week)
+
+
 def _findings(settings: Settings) -> list[Finding]:
     """Return what the daemon needs, each with what is wrong about it, in the order in which it needs it."""
     own = settings.dso
@@ -97,7 +104,7 @@ def _findings(settings: Settings) -> list[Finding]:
     try:
         model = grid_model(own)
         findings.append(Finding(f"network {model.network.name} with {model.plan.zones} zones"))
-        load_homes(own.network).week(own.week)
+        forecaster_of(own)
         findings.append(Finding(f"forecast from the week {own.week}"))
         market = connect_market(settings)
         findings.append(Finding(f"chain {market.client.chain_id} with the auction at {market.auction.address}"))

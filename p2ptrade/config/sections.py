@@ -198,6 +198,13 @@ class DsoSettings(ServiceSettings):
     port: Port = 8610
     network: str = Field(default="simbench-lv-rural3", description="Name of a shipped network, or the path of a file.")
     week: str = Field(default="summer", description="Sample week whose profiles are the forecast.")
+    homes: str | None = Field(
+        default=None, description="Homes whose profiles are the forecast, a name or a file; default: the network's."
+    )
+    forecast: Literal["yesterday", "announced"] = Field(
+        default="yesterday",
+        description="What a connection is expected to do: what it did a day ago, or what it announces, give or take.",
+    )
     tariff: Path | None = Field(default=None, description="Tariff file with the charges; default: the shipped one.")
     ahead_slots: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=192)] = 8
     samples: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=10_000)] = 200

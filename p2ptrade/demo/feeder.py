@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.settled_pages import settled_accounts
@@ -26,11 +27,18 @@ def feeder_state(
     world: World, slot: SlotNumber, metered: Mapping[AccountId, int], homes: Mapping[AccountId, int]
 ) -> FeederState:
     """Return the feeder's state under metered energies; homes that take no part follow their profiles."""
+    verdict = check_injections(world.network, injections_w(world, slot, metered, homes))
+    loading_ppm = round(verdict.highest_loading.value * PPM)
+    return FeederState(verdict.lowest_voltage.value, verdict.highest_voltage.value, loading_ppm)
+
+
+def injections_w(
+    world: World, slot: SlotNumber, metered: Mapping[AccountId, int], homes: Mapping[AccountId, int]
+) -> NDArray[np.float64]:
+    """Return what every connection injects in W when the homes withdraw these energies in Wh."""
     week = world.profiles.week(world.scenario.week)
     column = week.column(start_of(slot))
     injected_wh = (week.pv_wh[:, column] - week.consumption_wh[:, column]).astype(np.float64)
     for account, number in homes.items():
         injected_wh[number] = -metered[account]
-    verdict = check_injections(world.network, injected_wh * _SECONDS_PER_HOUR / SLOT_SECONDS)
-    loading_ppm = round(verdict.highest_loading.value * PPM)
-    return FeederState(verdict.lowest_voltage.value, verdict.highest_voltage.value, loading_ppm)
+    return injected_wh * _SECONDS_PER_HOUR / SLOT_SECONDS

@@ -9,6 +9,8 @@ from typing import Any, Final, NamedTuple
 from p2ptrade.demo.charts import charts_of
 from p2ptrade.demo.day import Day
 from p2ptrade.demo.figures import Figures
+from p2ptrade.demo.stress_day import StressDay
+from p2ptrade.demo.stress_report import stress_charts, stress_table, told_slots
 from p2ptrade.domain.units import MICRO_PER_CREDIT, PPM, WH_PER_KWH
 
 LEDGER_COLUMNS: Final = (
@@ -35,9 +37,19 @@ class Card(NamedTuple):
 
 
 def write_report(
-    day: Day, figures: Figures, out: Path, *, grid: str, band_pu: tuple[float, float], notice: str
+    day: Day,
+    figures: Figures,
+    out: Path,
+    *,
+    grid: str,
+    band_pu: tuple[float, float],
+    notice: str,
+    stress: StressDay | None = None,
 ) -> None:
-    """Write the report into the folder `out`, which is made if it is not there; `notice` is the data's attribution."""
+    """Write the report into the folder `out`, which is made if it is not there; `notice` is the data's attribution.
+
+    A stressed day's figures must be among `figures`; its charts come first, and then the rounds of its worst slots.
+    """
     out.mkdir(parents=True, exist_ok=True)
     (out / "summary.json").write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     _write_ledger(day, out / "ledger.csv")
@@ -46,7 +58,9 @@ def write_report(
         grid=grid,
         figures=figures,
         cards=_cards(figures),
-        charts=charts_of(day, band_pu),
+        charts=[*(stress_charts(day, stress, out) if stress else ()), *charts_of(day, band_pu)],
+        scene=stress.scene if stress else "",
+        told=told_slots(stress) if stress else (),
         table=table_of(figures),
         attribution=notice,
     )
@@ -57,6 +71,7 @@ def table_of(figures: Figures) -> list[tuple[str, str]]:
     """Return the figures that people ask for first, in words and in the units of screens."""
     f = figures
     return [
+        *(stress_table(figures) if "violations_with" in figures else ()),
         ("Slots, of them with trade / lapsed", f"{f['slots']}, {f['slots_with_trade']} / {f['slots_lapsed']}"),
         ("Homes", str(f["homes"])),
         ("Orders sealed / opened / void", f"{f['orders_sealed']} / {f['orders']} / {f['orders_void']}"),
@@ -100,6 +115,7 @@ def table_of(figures: Figures) -> list[tuple[str, str]]:
 def _cards(figures: Figures) -> list[Card]:
     closed = figures["money_difference_micro"] == 0 and figures["energy_difference_wh"] == 0
     return [
+        *(_stress_cards(figures) if "violations_with" in figures else ()),
         Card(_kwh(figures["energy_traded_wh"]), "traded between neighbours"),
         Card(_percent(figures["self_sufficiency_ppm"]), "self-sufficiency of the neighbourhood"),
         Card(
@@ -108,6 +124,16 @@ def _cards(figures: Figures) -> list[Card]:
         Card(_credits(figures["saving_median_micro"]), "saved by the home in the middle"),
         Card(f"{figures['min_voltage_pu']:.3f}–{figures['max_voltage_pu']:.3f} pu", "voltage band of the feeder"),
         Card("closed" if closed else "OPEN", "books: every credit and every Wh", "good" if closed else "bad"),
+    ]
+
+
+def _stress_cards(figures: Figures) -> list[Card]:
+    kept = figures["violations_with"] == 0
+    return [
+        Card(str(figures["violations_without"]), "slots that would break a limit without us", "bad"),
+        Card(str(figures["violations_with"]), "slots that broke one with us", "good" if kept else "bad"),
+        Card(_kwh(figures["curtailed_wh"]), "generation kept back by envelopes"),
+        Card(str(figures["rounds"]), f"rounds of the auction, up to {figures['rounds_most']} for a slot"),
     ]
 
 

@@ -15,6 +15,8 @@ from p2ptrade.demo.processes import Daemon, Fleet
 from p2ptrade.demo.record import record_day, transactions_and_gas
 from p2ptrade.demo.report import write_report
 from p2ptrade.demo.scenario import NETWORK, Scenario
+from p2ptrade.demo.stress_day import record_stress
+from p2ptrade.demo.stress_report import stress_figures
 from p2ptrade.demo.world import CHAIN_ID, World, deploy, publish_tariffs, settle_in
 from p2ptrade.errors import InputError, P2PTradeError
 from p2ptrade.transport.clients import RelayClient
@@ -66,7 +68,8 @@ def run_demo(
             say("auditing the books")
             books = audit_books(market)
             day = record_day(world, market, books, driver, homes, setup)
-    figures = figures_of(day)
+            stress = record_stress(world, market, books, day, homes) if scenario.stress else None
+    figures = figures_of(day) | (stress_figures(stress) if stress else {})
     band = (world.network.voltage_min_pu, world.network.voltage_max_pu)
     timings: dict[str, Any] = {
         "wall_s": round(time.monotonic() - began, 1),
@@ -74,7 +77,7 @@ def run_demo(
         "memory_mib": memory >> 20,
     }
     figures |= timings
-    write_report(day, figures, scenario.out, grid=NETWORK, band_pu=band, notice=NOTICE)
+    write_report(day, figures, scenario.out, grid=NETWORK, band_pu=band, notice=NOTICE, stress=stress)
     return figures
 
 

@@ -14,6 +14,10 @@ SLOTS_PER_DAY: Final = 96
 _DAY_S: Final = 86_400
 # The sample weeks begin on a Saturday: the day shown is their Tuesday, a working day with one before it.
 _DAYS_INTO_WEEK: Final = 3
+# The stressed day is the Saturday after it, the sunniest of the summer week, around its brightest hour (UTC).
+_STRESSED_DAYS_INTO_WEEK: Final = 7
+_STRESSED_SLOTS_EARLIER: Final = 4
+_STRESSED_WEEK: Final = "summer"
 # Time for the market to be deployed and its participants admitted, before the tariffs of the eve are due.
 _SETUP_S: Final = 2 * 3600
 _EARLY_S: Final = 15 * 60
@@ -24,8 +28,11 @@ _ADMISSION_S: Final = 15 * 60
 class Scenario:
     """The options of a demo; `homes` None is every home of the network.
 
+    With `stress` the homes have more devices than the network can bear, and all of them take part: who does not is in
+    no envelope's reach.
+
     Raises:
-        InputError: more slots than a day has, or none.
+        InputError: more slots than a day has, or none; a stressed day of another week, or with homes left out.
     """
 
     slots: int = SLOTS_PER_DAY
@@ -33,6 +40,7 @@ class Scenario:
     week: str = "summer"
     seed: int = 1
     out: Path = Path("demo-report")
+    stress: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.slots <= SLOTS_PER_DAY:
@@ -41,6 +49,8 @@ class Scenario:
             raise InputError(f"trading takes at least 2 homes, not {self.homes}")
         if not 0 <= self.seed < 2**32:
             raise InputError(f"the seed must be from 0 to {2**32 - 1}, not {self.seed}")
+        if self.stress and (self.homes is not None or self.week != _STRESSED_WEEK):
+            raise InputError("the stressed day is one of the summer week with all homes: leave --homes and --week away")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +69,14 @@ class Timeline:
             InputError: there is no such week, or it is too short, or the network has fewer homes.
         """
         week = profiles.week(scenario.week)
-        if week.slots < (_DAYS_INTO_WEEK + 1) * SLOTS_PER_DAY:
-            raise InputError(f"the week {scenario.week!r} is too short: a demo shows its day {_DAYS_INTO_WEEK + 1}")
+        days = _STRESSED_DAYS_INTO_WEEK if scenario.stress else _DAYS_INTO_WEEK
+        if week.slots < (days + 1) * SLOTS_PER_DAY:
+            raise InputError(f"the week {scenario.week!r} is too short: a demo shows its day {days + 1}")
         if scenario.homes is not None and scenario.homes > len(profiles.homes):
             raise InputError(f"{profiles.network} has {len(profiles.homes)} homes, not {scenario.homes}")
-        day = slot_at(week.start_s) + _DAYS_INTO_WEEK * SLOTS_PER_DAY
-        return cls(SlotNumber(day + (SLOTS_PER_DAY - scenario.slots) // 2), scenario.slots)
+        earlier = _STRESSED_SLOTS_EARLIER if scenario.stress else 0
+        first = max((SLOTS_PER_DAY - scenario.slots) // 2 - earlier, 0)
+        return cls(SlotNumber(slot_at(week.start_s) + days * SLOTS_PER_DAY + first), scenario.slots)
 
     @property
     def traded(self) -> list[SlotNumber]:

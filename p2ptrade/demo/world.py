@@ -22,6 +22,7 @@ from p2ptrade.chain.keys import SigningKey, write_keystore
 from p2ptrade.chain.outbox import Outbox
 from p2ptrade.config import DEV_ACCOUNTS, DEV_ORACLES, dev_key
 from p2ptrade.demo.scenario import NETWORK, Scenario, Timeline
+from p2ptrade.demo.stress import grown
 from p2ptrade.domain.meter_point import meter_point_hash
 from p2ptrade.domain.units import AccountId, AmountMicro, ZoneId
 from p2ptrade.errors import ChainError
@@ -85,10 +86,13 @@ class World:
             InputError: the scenario asks for what the data does not have.
         """
         network, profiles = load_network(NETWORK), load_homes(NETWORK)
+        plan = propose_zones(network)
+        if scenario.stress:
+            profiles = grown(profiles, plan, scenario.seed)
         timeline = Timeline.of(scenario, profiles)
         count = scenario.homes or len(profiles.homes)
         owners = tuple(home_key(scenario.seed, number) for number in range(count))
-        return cls(scenario, timeline, folder, Ports.free(), network, propose_zones(network), profiles, owners)
+        return cls(scenario, timeline, folder, Ports.free(), network, plan, profiles, owners)
 
     @property
     def chain_url(self) -> str:
@@ -115,6 +119,8 @@ class World:
     def write_settings(self) -> None:
         """Write the settings of all daemons and the keystores of the homes."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self.scenario.stress:
+            self.profiles.save(self._grown_homes)
         self.config.write_text(tomli_w.dumps(self._settings()), encoding="utf-8")
         for index, account in enumerate(DEV_ORACLES):
             oracle = {
@@ -123,11 +129,16 @@ class World:
                 "port": self.ports.oracles[index],
                 "peers": [self.url(port) for port in self.ports.oracles],
                 "index": index,
+                "dso_url": self.url(self.ports.dso),
                 "interval_s": POLL_S,
             }
             content = tomli_w.dumps({**self._common(), "oracle": oracle})
             self.oracle_config(index).write_text(content, encoding="utf-8")
         write_home_keys(self)
+
+    @property
+    def _grown_homes(self) -> Path:
+        return self.folder / "homes.npz"
 
     def _common(self) -> dict[str, Any]:
         return {"log_level": "info", "chain": {"url": self.chain_url, "deployment": "deployment"}}
@@ -136,7 +147,9 @@ class World:
         def role(name: str) -> dict[str, int]:
             return {"dev_account": DEV_ACCOUNTS[name]}
 
-        sample = {"network": NETWORK, "week": self.scenario.week, "homes": len(self.owners)}
+        stress = self.scenario.stress
+        names = str(self._grown_homes.resolve()) if stress else NETWORK
+        sample = {"network": names, "week": self.scenario.week, "homes": len(self.owners)}
         oracles = [self.url(port) for port in self.ports.oracles]
         return {
             **self._common(),
@@ -164,6 +177,8 @@ class World:
                 "port": self.ports.dso,
                 "network": NETWORK,
                 "week": self.scenario.week,
+                "homes": names,
+                "forecast": "announced" if stress else "yesterday",
                 "meter_salt": METER_SALT,
                 "interval_s": POLL_S,
             },

@@ -18,7 +18,10 @@ class Bounds(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LoggedDecision:
-    """What was decided on a result; the hashes identify book, prices, limits and everything that was decided on."""
+    """What was decided on a result; the hashes identify book, prices, limits and everything that was decided on.
+
+    `grid_data` are the packed limits that the result keeps, empty in a log older than this field.
+    """
 
     slot: SlotNumber
     round_number: int
@@ -31,3 +34,4 @@ class LoggedDecision:
     envelopes: tuple[Bounds, ...]
     explanation: tuple[str, ...]
     decided_at_s: EpochSeconds
+    grid_data: bytes = b""

@@ -91,6 +91,7 @@ class VerdictDesk:
                 envelopes=bounds,
                 explanation=decision.explanation,
                 decided_at_s=EpochSeconds(now_s),
+                grid_data=request.grid_data,
             )
         )
         self.checkpoint("dso.logged")

@@ -1,12 +1,13 @@
-"""The grid operator's forecast: every connection does what it did at the same time yesterday, give or take.
+"""The grid operator's forecasts, made of the profiles of a sample week, which repeats for ever, as for modelled meters.
 
-What it did is in the profiles of a sample week, which repeats for ever, as it does for the modelled meters. The error
-has a standard deviation of a share of the forecast, and at least that of a household's small appliances.
+Either every connection does what it did at the same time yesterday, or it announces what it is going to do. Both err:
+the operator reckons with a standard deviation of a share of the forecast, and at least that of small appliances.
 """
 
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from p2ptrade.domain.slot import start_of
 from p2ptrade.domain.units import PPM, SLOT_SECONDS, SharePpm, SlotNumber
@@ -15,6 +16,7 @@ from p2ptrade.grid import Forecast, Week
 DAY_S: Final = 86_400
 ERROR_SHARE: Final = SharePpm(200_000)
 ERROR_LEAST_WH: Final = 30
+ANNOUNCED_ERROR_SHARE: Final = SharePpm(100_000)
 
 
 class YesterdayForecast:
@@ -25,12 +27,32 @@ class YesterdayForecast:
     ) -> None:
         """Forecast from `week`."""
         self._week = week
-        self._net_wh = week.pv_wh - week.consumption_wh
+        self._net_wh = week.pv_wh.astype(np.int64) - week.consumption_wh
         self._error_share, self._error_least_wh = error_share, error_least_wh
 
     def forecast(self, slot: SlotNumber) -> Forecast:
         """Return net injections (fed in positive) and their errors in Wh."""
-        column = (start_of(slot) - DAY_S - self._week.start_s) // SLOT_SECONDS % self._week.slots
-        net_wh = self._net_wh[:, column].astype(np.int64)
+        return self._with_errors(self._net_at(start_of(slot) - DAY_S))
+
+    def _net_at(self, start_s: int) -> NDArray[np.int64]:
+        column = (start_s - self._week.start_s) // SLOT_SECONDS % self._week.slots
+        net_wh: NDArray[np.int64] = self._net_wh[:, column]
+        return net_wh
+
+    def _with_errors(self, net_wh: NDArray[np.int64]) -> Forecast:
         error_wh = np.maximum(np.abs(net_wh) * int(self._error_share) // PPM, self._error_least_wh)
         return Forecast(tuple(net_wh.tolist()), tuple(error_wh.tolist()))
+
+
+class AnnouncedForecast(YesterdayForecast):
+    """What the connections announce for a slot: what they will do, each off by a normal error of its own.
+
+    This stands in for plans of chargers and forecasts of weather. The error's standard deviation is
+    `ANNOUNCED_ERROR_SHARE` of what will be, half of what the operator reckons with; the slot's number is its seed.
+    """
+
+    def forecast(self, slot: SlotNumber) -> Forecast:
+        """Return net injections (fed in positive) and their errors in Wh."""
+        net_wh = self._net_at(start_of(slot))
+        noise = np.random.default_rng(slot).standard_normal(len(net_wh)) * int(ANNOUNCED_ERROR_SHARE) / PPM
+        return self._with_errors(np.rint(net_wh * (1.0 + noise)).astype(np.int64))

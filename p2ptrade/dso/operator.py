@@ -143,7 +143,8 @@ def _signed(order: Order, energy_wh: int) -> int:
 
 
 def _moved_out(base_wh: int, sold_wh: int) -> int:
-    """Return the injection of a connection: its forecast, or its position where that lies further out."""
-    if sold_wh > 0:
-        return max(base_wh, sold_wh)
-    return min(base_wh, sold_wh) if sold_wh < 0 else base_wh
+    """Return the injection of a connection: its forecast, or its position where that lies further out.
+
+    Where one feeds in and the other draws, the larger counts: a position moves no current by itself.
+    """
+    return sold_wh if abs(sold_wh) > abs(base_wh) else base_wh

@@ -42,7 +42,7 @@ def connect_homes(
     for each in served:
         state = saved.get(each.account) or fresh_state(SlotNumber(present - 1))
         home = profiles.homes[each.index]
-        model = ModelledHome(battery_of(home), _energies(week, each.index), state)
+        model = ModelledHome(battery_of(home), energies_of(week, each.index), state)
         connected.append(Connected(each.account, each.meter_point, each.capacity_kw, model, model, model))
     return connected
 
@@ -53,7 +53,7 @@ def battery_of(home: Home) -> Battery:
     return Battery(EnergyWh(home.battery_wh), EnergyWh(power_wh))
 
 
-def _energies(week: Week, index: int) -> Callable[[SlotNumber], HomeEnergies]:
+def energies_of(week: Week, index: int) -> Callable[[SlotNumber], HomeEnergies]:
     """Return what a home uses and generates in a slot; the sample week repeats for ever."""
 
     def energies(slot: SlotNumber) -> HomeEnergies:

@@ -13,8 +13,17 @@ from p2ptrade.grid.powerflow import Floats, phases
 from p2ptrade.grid.zones import connections_below
 
 
-def plot_network(network: Network, path: Path, injection_w: Floats, injection_var: Floats | None = None) -> None:
-    """Draw the network under one set of injections; the worst phase counts.
+def plot_network(
+    network: Network,
+    path: Path,
+    injection_w: Floats,
+    injection_var: Floats | None = None,
+    *,
+    full_loading: float = 1.0,
+) -> None:
+    """Draw the network under one set of injections; the worst phase counts, and what breaks a limit is ringed.
+
+    The colours of loading end at `full_loading` (current over rating), or at the highest one if that is more.
 
     Raises:
         InputError: the file name ends in neither .svg nor .png, or the power flow has no solution.
@@ -27,7 +36,7 @@ def plot_network(network: Network, path: Path, injection_w: Floats, injection_va
     count = phases(network)
     voltage = _worst(flow.voltage_pu[0].reshape(-1, count), (network.voltage_min_pu + network.voltage_max_pu) / 2)
     loading = flow.loading[0].reshape(-1, count).max(axis=1)
-    _draw(network, path, voltage, loading)
+    _draw(network, path, voltage, loading, full_loading)
 
 
 def _worst(voltage: Floats, middle: float) -> Floats:
@@ -36,7 +45,7 @@ def _worst(voltage: Floats, middle: float) -> Floats:
     return worst
 
 
-def _draw(network: Network, path: Path, voltage: Floats, loading: Floats) -> None:
+def _draw(network: Network, path: Path, voltage: Floats, loading: Floats, full_loading: float) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
@@ -49,8 +58,10 @@ def _draw(network: Network, path: Path, voltage: Floats, loading: Floats) -> Non
     segments = [(place[branch.from_node], place[branch.to_node]) for branch in network.branches]
     lines = LineCollection(segments, cmap="YlOrRd", linewidths=2.5, zorder=1)
     lines.set_array(100 * loading)
-    lines.set_clim(0, max(100.0, 100 * float(loading.max())))
+    lines.set_clim(0, 100 * max(full_loading, float(loading.max())))
     axes.add_collection(lines)
+    overloaded = [segment for segment, value in zip(segments, loading, strict=True) if not value <= 1.0]
+    axes.add_collection(LineCollection(overloaded, colors="black", linewidths=6.0, zorder=0))
     at = np.array([connection.node for connection in network.connections])
     dots = axes.scatter(
         place[:, 0],
@@ -64,6 +75,8 @@ def _draw(network: Network, path: Path, voltage: Floats, loading: Floats) -> Non
         linewidths=0.4,
         zorder=2,
     )
+    beyond = ~((voltage >= network.voltage_min_pu) & (voltage <= network.voltage_max_pu))
+    axes.scatter(place[beyond, 0], place[beyond, 1], s=130, facecolors="none", edgecolors="black", linewidths=1.5)
     source = place[network.source_node]
     axes.scatter([source[0]], [source[1]], marker="s", s=110, color="black", zorder=3)
     axes.annotate("source", (float(source[0]), float(source[1])), textcoords="offset points", xytext=(8, 8))

@@ -11,7 +11,7 @@ from p2ptrade.domain.units import PPM
 from p2ptrade.grid.curtail import W_PER_WH, CutRequest, CutResult, curtail, injections_after
 from p2ptrade.grid.fixed_point import fixed_point
 from p2ptrade.grid.network import Network
-from p2ptrade.grid.powerflow import Floats
+from p2ptrade.grid.powerflow import Floats, Flow
 from p2ptrade.grid.schedule import Rules
 from p2ptrade.grid.verdict import Margins, limited_terminals, limits, unsafe_scenarios
 
@@ -34,11 +34,11 @@ def robust_cuts(
     if result.safe and not result.cut_wh.any() and before <= rules.violation_ppm:
         return result, (before, before)
     for _ in range(MARGIN_ROUNDS):
-        sampled = _sampled_within(request, result, noise_wh)
-        after = _unsafe_ppm(network, sampled)
+        after = _unsafe_ppm(network, _sampled_within(request, result, noise_wh))
         if after <= rules.violation_ppm or not result.safe:
             return result, (before, after)
-        margins = _wider(network, sampled, margins, rules)
+        needed = _wider(network, request, result, noise_wh, rules)
+        margins = Margins(max(margins.voltage_pu, needed.voltage_pu), max(margins.loading, needed.loading))
         result = curtail(network, request, objective=rules.objective, margins=margins)
     after = _unsafe_ppm(network, _sampled_within(request, result, noise_wh))
     return replace(result, safe=result.safe and after <= rules.violation_ppm), (before, after)
@@ -59,15 +59,26 @@ def _unsafe_ppm(network: Network, injections_wh: Floats) -> int:
     return int(unsafe.sum()) * PPM // len(injections_wh)
 
 
-def _wider(network: Network, injections_wh: Floats, margins: Margins, rules: Rules) -> Margins:
-    """Return margins grown by what the sample exceeds the limits by, at the quantile that may be exceeded."""
+def _wider(network: Network, request: CutRequest, result: CutResult, noise_wh: Floats, rules: Rules) -> Margins:
+    """Return margins that demand more room than the schedule has after these cuts, by what the sample exceeds the
+    limits by at the quantile that may be exceeded.
+
+    Room is counted from the schedule and not from the margins before: a schedule that has more than them by itself
+    would else not be moved.
+    """
+    flow = fixed_point(network).solve(injections_after(request, result.cut_wh)[:1] * W_PER_WH)
+    sampled = fixed_point(network).solve(_sampled_within(request, result, noise_wh) * W_PER_WH)
+    own, found = _excess(network, flow), _excess(network, sampled)
+    at = len(noise_wh) - 1 - len(noise_wh) * rules.violation_ppm // PPM
+    grown = []
+    for room, excess in zip(own, found, strict=True):
+        beyond = float(np.sort(excess)[at])
+        grown.append(MARGIN_GROWTH * beyond - float(room[0]) if beyond > 0 else 0.0)
+    return Margins(*grown)
+
+
+def _excess(network: Network, flow: Flow) -> tuple[Floats, Floats]:
+    """Return for every scenario how far the worst voltage is beyond its limit (pu), and the highest loading."""
     low, high, loading = limits(network)
-    flow = fixed_point(network).solve(injections_wh * W_PER_WH)
     voltage = flow.voltage_pu[:, limited_terminals(network)]
-    voltage_excess = np.sort(np.maximum(voltage - high, low - voltage).max(axis=1))
-    loading_excess = np.sort((flow.loading - loading).max(axis=1))
-    at = len(voltage_excess) - 1 - len(voltage_excess) * rules.violation_ppm // PPM
-    return Margins(
-        voltage_pu=margins.voltage_pu + max(0.0, MARGIN_GROWTH * float(voltage_excess[at])),
-        loading=margins.loading + max(0.0, MARGIN_GROWTH * float(loading_excess[at])),
-    )
+    return np.maximum(voltage - high, low - voltage).max(axis=1), (flow.loading - loading).max(axis=1)

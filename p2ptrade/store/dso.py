@@ -28,6 +28,7 @@ class DsoDecisionRow(Base):
     envelopes: Mapped[list[Any]] = mapped_column(JSON)
     explanation: Mapped[list[Any]] = mapped_column(JSON)
     decided_at_s: Mapped[int]
+    grid_data: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class DsoTable:
@@ -96,6 +97,7 @@ def _row(market: str, decision: LoggedDecision) -> DsoDecisionRow:
         envelopes=[list(bounds) for bounds in decision.envelopes],
         explanation=list(decision.explanation),
         decided_at_s=decision.decided_at_s,
+        grid_data=decision.grid_data,
     )
 
 
@@ -115,4 +117,5 @@ def _decision(row: DsoDecisionRow) -> LoggedDecision:
         ),
         explanation=tuple(row.explanation),
         decided_at_s=EpochSeconds(row.decided_at_s),
+        grid_data=row.grid_data or b"",
     )

@@ -54,6 +54,7 @@ def test_no_slot_breaks_a_limit_after_the_cuts_and_most_energy_is_kept(capsys: p
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)
 def test_a_thousand_slots_of_a_fresh_seed_break_no_limit(capsys: pytest.CaptureFixture[str]) -> None:
     rows = figures(334, int.from_bytes(os.urandom(4), "big"), capsys)
 

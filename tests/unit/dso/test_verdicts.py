@@ -151,6 +151,18 @@ def test_book_in_which_nothing_trades_is_approved_if_the_forecast_is_safe() -> N
     assert isinstance(world.desk().verdict(world.request(book)), ApprovedVerdict)
 
 
+def test_home_that_bought_a_little_and_is_expected_to_feed_in_a_lot_is_checked_for_feeding_in() -> None:
+    world = World()
+    world.forecaster.known = Forecast((0, LARGE_WH, 0), (0, 0, 0))
+    book = pack_book([record(16, Side.OFFER, SMALL_WH, 100_000), record(17, Side.BID, SMALL_WH, 300_000)])
+
+    verdict = world.desk().verdict(world.request(book))
+
+    assert isinstance(verdict, ApprovedVerdict)
+    bounds = {each.account: each for each in verdict.envelopes}
+    assert bounds[17].export_wh < LARGE_WH
+
+
 def test_forecast_that_breaks_the_grid_by_itself_gives_envelopes_that_cure_it() -> None:
     world = World()
     world.forecaster.known = Forecast((0, LARGE_WH, 0), (0, 0, 0))

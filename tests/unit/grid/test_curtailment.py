@@ -206,6 +206,20 @@ def test_who_can_be_cut_makes_room_for_the_errors_of_who_cannot() -> None:
     assert 1_800 <= robust.cuts[0].cut_wh <= 3_500
 
 
+def test_errors_just_beyond_the_room_that_a_schedule_has_are_made_room_for() -> None:
+    # 2,500 Wh are free. 1,000 Wh below the floor err by 1,150 Wh: 99 % of the time by a little more than what is free.
+    network = stiff(50)
+    schedule = replace(scheduled(network, [9_000, 1_000, 0, 0]), error_wh=(0, 1_150, 0, 0))
+
+    decision = decided(network, schedule)
+
+    assert decision.before.safe
+    assert decision.unsafe_ppm[0] > 10_000 >= decision.unsafe_ppm[1]
+    assert decision.outcome is Outcome.APPROVED
+    assert [cut.connection for cut in decision.cuts] == ["at 2"]
+    assert 0 < decision.cuts[0].cut_wh < 1_000
+
+
 def test_errors_that_no_cut_makes_room_for_are_refused() -> None:
     network = stiff(10)
     schedule = replace(scheduled(network, [1_050, 1_000, 0, 0]), error_wh=(0, 2_000, 0, 0))
