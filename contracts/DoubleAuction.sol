@@ -24,16 +24,7 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
     using AccountWord for uint256;
     using BookReader for uint256;
 
-    /// @dev What happened to a slot; phases follow from it and the clock. Fills two words once cleared.
-    struct Fact {
-        bytes32 positionsHash;
-        uint64 networkMicro;
-        uint64 feeMicro;
-        uint64 rentMicro;
-        uint56 boughtWh;
-        Status status;
-    }
-
+    /// @dev What happened to a slot; phases follow from it and the clock.
     enum Status {
         None,
         Cleared,
@@ -54,6 +45,7 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
         uint256 forfeited;
         bytes32 bookHash;
         bytes32 gridHash;
+        bytes32 root;
     }
 
     uint256 private constant SLOT_SECONDS = 900;
@@ -63,6 +55,9 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
     uint256 private constant WH_PER_KWH = 1000;
     uint256 private constant CLASS_MAX = 7;
     uint256 private constant CLASS_BITS = 32;
+    /// @dev Where the status of a slot's fact begins, and the hash below it.
+    uint256 private constant STATUS_SHIFT = 248;
+    uint256 private constant HASH_MASK = type(uint248).max;
 
     /// @dev Why an order is void, beside the reasons that `BookPasses` finds.
     uint256 private constant BAD_SIGNATURE = 1;
@@ -83,9 +78,10 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
     uint256 private immutable COLLATERAL_PRICES;
 
     address private _dso;
-    mapping(uint64 slot => bytes32 root) private _rootOf;
+    /// @dev One word a slot: its status in the highest byte, a hash of 248 bits in the others. That is the relay's commitment
+    /// until the slot is cleared and the hash of its result from then on, which has the commitment in it.
+    mapping(uint64 slot => uint256 fact) private _factOf;
     mapping(uint64 slot => bytes32 chain) private _ownChainOf;
-    mapping(uint64 slot => Fact fact) private _factOf;
     mapping(bytes32 digest => bool opened) private _isOpened;
     mapping(address owner => uint32 account) private _accountOf;
 
@@ -131,10 +127,11 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
     /// @inheritdoc IDoubleAuction
     function commit(uint64 slot, bytes32 root, uint32 count) external {
         _requireSealing(slot);
-        if (root == 0) revert EmptyCommitment(slot);
-        if (_rootOf[slot] != 0) revert AlreadyCommitted(slot, _rootOf[slot]);
+        uint256 fact = uint256(root) & HASH_MASK;
+        if (fact == 0) revert EmptyCommitment(slot);
+        if (_factOf[slot] != 0) revert AlreadyCommitted(slot);
         if (!RELAY_STAKE.mayCommit(msg.sender)) revert NotTheRelay(msg.sender);
-        _rootOf[slot] = root;
+        _factOf[slot] = fact;
         emit Committed(slot, root, count);
     }
 
@@ -183,22 +180,23 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
         _requireVerdict(submission, work);
 
         _judge(work, rows, words);
-        _requireSealed(work);
+        work.root = _requireSealed(work);
         Certificate.judge(zones);
         Certificate.share(zones);
         BookPasses.fill(rows, words);
 
         SlotResult memory cleared = _result(work);
-        _record(submission.slot, cleared);
+        _factOf[submission.slot] = _fact(Status.Cleared, _hashOf(cleared));
         _emitCleared(submission, work, cleared);
         _move(work);
         return cleared;
     }
 
     /// @inheritdoc IDoubleAuction
-    function refund(uint64 slot, bytes calldata positions) external {
-        Fact storage fact = _factOf[slot];
-        if (fact.status != Status.Cleared) revert NotCleared(slot, phaseOf(slot));
+    function refund(uint64 slot, bytes calldata positions, SlotResult calldata cleared) external {
+        uint256 fact = _factOf[slot];
+        if (_statusOf(fact) != Status.Cleared) revert NotCleared(slot, phaseOf(slot));
+        _requireResult(slot, fact, cleared);
         uint256 due = (uint256(slot) + 1) * SLOT_SECONDS + SETTLE_TIME;
         if (block.timestamp < due) revert TooEarly(slot, due, block.timestamp);
         if (positions.length % POSITION_BYTES != 0) revert BadList(positions.length, POSITION_BYTES);
@@ -215,40 +213,34 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
             end = LedgerCalls.push(end, uint32(bytes4(position)), int256(locked));
             amount += locked;
         }
-        if (running != fact.positionsHash) revert WrongPositions(slot, fact.positionsHash, running);
+        if (running != cleared.positionsHash) revert WrongPositions(slot, cleared.positionsHash, running);
 
-        fact.status = Status.Refunded;
+        _factOf[slot] = _fact(Status.Refunded, fact & HASH_MASK);
         emit Refunded(slot, amount);
         end = LedgerCalls.push(end, ESCROW_ACCOUNT, -int256(amount));
         LedgerCalls.move(LEDGER, moves, end);
     }
 
     /// @inheritdoc IDoubleAuction
-    function handOver(uint64 slot) external restricted returns (SlotPhase phase, SlotResult memory cleared) {
+    function handOver(uint64 slot, SlotResult calldata cleared) external restricted returns (SlotPhase phase) {
         phase = phaseOf(slot);
         if (phase != SlotPhase.Cleared && phase != SlotPhase.Lapsed) revert NotCleared(slot, phase);
-        cleared = result(slot);
-        if (phase == SlotPhase.Cleared) _factOf[slot].status = Status.HandedOver;
+        uint256 fact = _factOf[slot];
+        _requireResult(slot, fact, cleared);
+        if (phase == SlotPhase.Cleared) _factOf[slot] = _fact(Status.HandedOver, fact & HASH_MASK);
         emit HandedOver(slot, phase);
     }
 
     // ------------------------------------------------------------------------------------------------------------- views
 
     /// @inheritdoc IDoubleAuction
-    function result(uint64 slot) public view returns (SlotResult memory) {
-        Fact memory fact = _factOf[slot];
-        return SlotResult({
-            positionsHash: fact.positionsHash,
-            networkMicro: fact.networkMicro,
-            feeMicro: fact.feeMicro,
-            rentMicro: fact.rentMicro,
-            boughtWh: fact.boughtWh
-        });
+    function isResult(uint64 slot, SlotResult calldata cleared) external view returns (bool) {
+        return _isResult(_factOf[slot], cleared);
     }
 
     /// @inheritdoc IDoubleAuction
     function phaseOf(uint64 slot) public view returns (SlotPhase) {
-        Status status = _factOf[slot].status;
+        Status status = _statusOf(_factOf[slot]);
         if (status == Status.Cleared) return SlotPhase.Cleared;
         if (status == Status.HandedOver) return SlotPhase.Settling;
         if (status == Status.Refunded) return SlotPhase.Refunded;
@@ -258,8 +250,11 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
     }
 
     /// @inheritdoc IDoubleAuction
-    function rootOf(uint64 slot) external view returns (bytes32) {
-        return _rootOf[slot];
+    function isRoot(uint64 slot, bytes32 root, SlotResult calldata cleared) external view returns (bool) {
+        uint256 fact = _factOf[slot];
+        if (root == 0) return false;
+        if (_statusOf(fact) == Status.None) return uint256(root) & HASH_MASK == fact;
+        return root == cleared.root && _isResult(fact, cleared);
     }
 
     /// @inheritdoc IDoubleAuction
@@ -441,9 +436,9 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
         work.pass.movesEnd = LedgerCalls.push(work.pass.movesEnd, account, -bond);
     }
 
-    /// @dev Refuse records that are not the relay's commitment and the own seals of the slot, all of them and no others.
-    function _requireSealed(Work memory work) private view {
-        bytes32 found = 0;
+    /// @dev Refuse records that are not the relay's commitment and the own seals of the slot, all of them and no others; return
+    /// the commitment.
+    function _requireSealed(Work memory work) private view returns (bytes32 root) {
         uint256 entries = work.entries;
         uint256 length = work.pass.entriesEnd - entries;
         if (length != 0) {
@@ -451,16 +446,16 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
             assembly ("memory-safe") {
                 page := keccak256(entries, length)
             }
-            found = keccak256(abi.encode(bytes32(0), page));
+            root = keccak256(abi.encode(bytes32(0), page));
         }
-        bytes32 needed = _rootOf[work.slot];
-        if (found != needed) revert WrongEntries(work.slot, needed, found);
+        uint256 fact = _factOf[work.slot];
+        if (uint256(root) & HASH_MASK != fact) revert WrongEntries(work.slot, fact, root);
 
-        found = 0;
+        bytes32 found = 0;
         for (uint256 index = 0; index < work.pass.ownSeals; ++index) {
             found = _chained(found, work.pass.arrivals + index * SEAL_BYTES);
         }
-        needed = _ownChainOf[work.slot];
+        bytes32 needed = _ownChainOf[work.slot];
         if (found != needed) revert WrongOwnSeals(work.slot, needed, found);
         // Nothing that was taken after the list of own seals is used any more, nor is the list.
         uint256 free = work.pass.arrivals;
@@ -480,18 +475,9 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
             networkMicro: uint64(network),
             feeMicro: uint64(fee),
             rentMicro: uint64(pass.buyersPay - pass.sellersGet - network - fee),
-            boughtWh: uint56(pass.boughtWh)
+            boughtWh: uint56(pass.boughtWh),
+            root: work.root
         });
-    }
-
-    function _record(uint64 slot, SlotResult memory cleared) private {
-        Fact storage fact = _factOf[slot];
-        if (cleared.positionsHash != 0) fact.positionsHash = cleared.positionsHash;
-        fact.networkMicro = cleared.networkMicro;
-        fact.feeMicro = cleared.feeMicro;
-        fact.rentMicro = cleared.rentMicro;
-        fact.boughtWh = cleared.boughtWh;
-        fact.status = Status.Cleared;
     }
 
     function _emitCleared(Submission calldata submission, Work memory work, SlotResult memory cleared) private {
@@ -611,6 +597,29 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
 
     function _requireClearing(uint64 slot) private view {
         _requireOpening(slot);
-        if (_factOf[slot].status != Status.None) revert AlreadyCleared(slot);
+        if (_statusOf(_factOf[slot]) != Status.None) revert AlreadyCleared(slot);
+    }
+
+    function _statusOf(uint256 fact) private pure returns (Status) {
+        return Status(fact >> STATUS_SHIFT);
+    }
+
+    function _fact(Status status, uint256 hash) private pure returns (uint256) {
+        return (uint256(status) << STATUS_SHIFT) | hash;
+    }
+
+    /// @dev Return the 248 bits that a slot's fact keeps of its result.
+    function _hashOf(SlotResult memory cleared) private pure returns (uint256) {
+        return uint256(keccak256(abi.encode(cleared))) & HASH_MASK;
+    }
+
+    /// @dev Return whether `cleared` is what the slot of this fact came to; of one that was not cleared that is nothing.
+    function _isResult(uint256 fact, SlotResult memory cleared) private pure returns (bool) {
+        SlotResult memory nothing;
+        return _hashOf(cleared) == (_statusOf(fact) == Status.None ? _hashOf(nothing) : fact & HASH_MASK);
+    }
+
+    function _requireResult(uint64 slot, uint256 fact, SlotResult memory cleared) private pure {
+        if (!_isResult(fact, cleared)) revert WrongResult(slot);
     }
 }

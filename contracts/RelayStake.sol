@@ -8,6 +8,7 @@ import {AccountWord} from "./libraries/AccountWord.sol";
 import {LedgerCalls} from "./libraries/LedgerCalls.sol";
 import {OrderHash} from "./libraries/OrderHash.sol";
 import {Signatures} from "./libraries/Signatures.sol";
+import {SlotResult} from "./types/AuctionTypes.sol";
 import {STAKES_ACCOUNT} from "./types/SystemAccounts.sol";
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 
@@ -135,7 +136,8 @@ contract RelayStake is IRelayStake, AccessManaged {
         uint32 account,
         bytes32 digest,
         bytes calldata signature,
-        bytes[] calldata pages
+        bytes[] calldata pages,
+        SlotResult calldata result
     ) external {
         bytes32 id = _requireOpen(auction, slot, account, digest);
         address signer = Signatures.recover(digest, signature);
@@ -147,8 +149,7 @@ contract RelayStake is IRelayStake, AccessManaged {
             running = keccak256(abi.encode(running, keccak256(pages[index])));
             found = found || _contains(pages[index], account, ticket);
         }
-        bytes32 root = IDoubleAuction(auction).rootOf(slot);
-        if (running != root) revert WrongEntries(root, running);
+        if (!IDoubleAuction(auction).isRoot(slot, running, result)) revert WrongEntries(slot, running);
         if (!found) revert EntryMissing(account, digest);
 
         _answerUntil[id] = CLOSED;

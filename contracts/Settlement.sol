@@ -153,16 +153,26 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
     }
 
     /// @inheritdoc ISettlement
-    function settlePage(Report calldata report, bytes calldata page, bytes32[] calldata later) external {
+    function settlePage(
+        Report calldata report,
+        bytes calldata page,
+        bytes32[] calldata later,
+        SlotResult calldata cleared
+    ) external {
         _requireReport(report, _reports[report.slot]);
-        _settlePage(report, page, later);
+        _settlePage(report, page, later, cleared);
     }
 
     /// @inheritdoc ISettlement
-    function settleAtOnce(Report calldata report, bytes[] calldata signatures, bytes calldata page) external {
+    function settleAtOnce(
+        Report calldata report,
+        bytes[] calldata signatures,
+        bytes calldata page,
+        SlotResult calldata cleared
+    ) external {
         submitReport(report, signatures);
         if (report.version != 1) revert SettlementWrongVersion(report.slot, report.version, 1);
-        _settlePage(report, page, new bytes32[](0));
+        _settlePage(report, page, new bytes32[](0), cleared);
     }
 
     /// @inheritdoc ISettlement
@@ -201,9 +211,9 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
     }
 
     /// @inheritdoc ISettlement
-    function mintCorrected(uint64 slot, bytes calldata positions) external {
+    function mintCorrected(uint64 slot, bytes calldata positions, SlotResult calldata cleared) external {
         SlotSettlement memory known = _slots[slot];
-        SlotResult memory cleared = auction.result(slot);
+        _requireResult(slot, cleared);
         uint64 moreWh = known.deliveredWh > known.mintedWh ? known.deliveredWh - known.mintedWh : 0;
         if (known.state != SettlementState.SETTLED || moreWh == 0) revert SettlementWrongState(slot, known.state);
         (Batch memory batch, bytes32 running) = _shareOut(positions, moreWh, cleared.boughtWh);
@@ -284,9 +294,14 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
     /// @dev Settle the next page of a report that was found to be the submitted one. The auction is ours and calls nobody
     /// but the authority; it hands a slot over once, so a second start would revert there. (2026-11-21)
     // slither-disable-next-line reentrancy-no-eth,reentrancy-events
-    function _settlePage(Report calldata report, bytes calldata page, bytes32[] memory later) private {
+    function _settlePage(
+        Report calldata report,
+        bytes calldata page,
+        bytes32[] memory later,
+        SlotResult calldata cleared
+    ) private {
         uint64 slot = report.slot;
-        (Progress memory progress, SlotResult memory cleared) = _resume(slot, page);
+        Progress memory progress = _resume(slot, page, cleared);
         uint256 offset = progress.dataHash == 0 ? SettlementPage.TOTALS_LENGTH : 0;
         progress.dataHash = _provenHash(progress.dataHash, page, later, report.dataHash);
 
@@ -304,9 +319,9 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
     }
 
     /// @dev Where the slot stands: a fresh start takes it over from the auction, which refuses what was refunded.
-    function _resume(uint64 slot, bytes calldata page)
+    function _resume(uint64 slot, bytes calldata page, SlotResult calldata cleared)
         private
-        returns (Progress memory progress, SlotResult memory cleared)
+        returns (Progress memory progress)
     {
         SettlementState state = _slots[slot].state;
         if (state == SettlementState.REPORTED) {
@@ -314,10 +329,10 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
             progress.totals = page.readTotals();
             // Cleared or lapsed, both settle; the other phases revert (2026-11-21).
             // slither-disable-next-line unused-return
-            (, cleared) = auction.handOver(slot);
+            auction.handOver(slot, cleared);
         } else if (state == SettlementState.SETTLING) {
             progress = _progress[slot];
-            cleared = auction.result(slot);
+            _requireResult(slot, cleared);
         } else {
             revert SettlementWrongState(slot, state);
         }
@@ -362,7 +377,7 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
     }
 
     /// @dev Prove the totals, pay charges, fee and rent, and close the slot.
-    function _finish(Report calldata report, Progress memory progress, SlotResult memory cleared, Batch memory batch)
+    function _finish(Report calldata report, Progress memory progress, SlotResult calldata cleared, Batch memory batch)
         private
     {
         SettlementFlows.Sums memory sums = progress.sums;
@@ -693,6 +708,11 @@ contract Settlement is ISettlement, AccessManaged, EIP712 {
         if (total != announced) {
             revert SettlementTotalsMismatch(SafeCast.toInt256(total), SafeCast.toInt256(announced));
         }
+    }
+
+    /// @dev The auction knows a slot's result by its hash.
+    function _requireResult(uint64 slot, SlotResult calldata cleared) private view {
+        if (!auction.isResult(slot, cleared)) revert IDoubleAuction.WrongResult(slot);
     }
 
     function _requireOver(uint64 slot) private view {

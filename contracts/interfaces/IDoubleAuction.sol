@@ -116,9 +116,9 @@ interface IDoubleAuction {
     error NoAccount(address caller);
 
     /// @notice The relay committed the slot already.
-    error AlreadyCommitted(uint64 slot, bytes32 root);
+    error AlreadyCommitted(uint64 slot);
 
-    /// @notice A commitment must not be zero.
+    /// @notice A commitment must not be zero; of its 32 bytes the last 31 are kept.
     error EmptyCommitment(uint64 slot);
 
     /// @notice The slot was cleared, or its clearing has begun.
@@ -127,8 +127,11 @@ interface IDoubleAuction {
     /// @notice The slot was not cleared.
     error NotCleared(uint64 slot, SlotPhase phase);
 
-    /// @notice The relayed records are not the ones that were committed.
-    error WrongEntries(uint64 slot, bytes32 committed, bytes32 found);
+    /// @notice The relayed records are not the ones that were committed; of the commitment the last 31 bytes are known.
+    error WrongEntries(uint64 slot, uint256 committed, bytes32 found);
+
+    /// @notice This is not the result of the slot that its event `Cleared` has; of a slot that lapsed it is all zero.
+    error WrongResult(uint64 slot);
 
     /// @notice The own records are not the ones that were sealed, each once and in its place of arrival.
     error WrongOwnSeals(uint64 slot, bytes32 needed, bytes32 found);
@@ -216,21 +219,23 @@ interface IDoubleAuction {
 
     /// @notice Give back what is locked in a slot that was cleared and not settled in time; by anybody.
     /// @param positions All position records of the slot.
-    function refund(uint64 slot, bytes calldata positions) external;
+    /// @param result The slot's result, as the event has it.
+    function refund(uint64 slot, bytes calldata positions, SlotResult calldata result) external;
 
     /// @notice Hand a slot over to the settlement, once: from then on there is no refund. Only for the settlement.
+    /// @param result The slot's result, as the event has it; all zero for a slot that lapsed. Any other is refused.
     /// @return phase Cleared, or Lapsed if the slot trades nothing.
-    /// @return result What to settle; all zero for a slot that lapsed.
-    function handOver(uint64 slot) external returns (SlotPhase phase, SlotResult memory result);
+    function handOver(uint64 slot, SlotResult calldata result) external returns (SlotPhase phase);
 
-    /// @notice Return what the settlement needs of a slot; all zero if it was not cleared.
-    function result(uint64 slot) external view returns (SlotResult memory);
+    /// @notice Return whether this is what a slot was cleared to; of one that was not cleared the result is all zero.
+    function isResult(uint64 slot, SlotResult calldata result) external view returns (bool);
 
     /// @notice Return where a slot is in its life now.
     function phaseOf(uint64 slot) external view returns (SlotPhase);
 
-    /// @notice Return the relay's commitment of a slot, zero if there is none.
-    function rootOf(uint64 slot) external view returns (bytes32);
+    /// @notice Return whether this is what the relay committed to. Never for zero.
+    /// @param result The slot's result once it was cleared; before that, and if it lapsed, it does not matter.
+    function isRoot(uint64 slot, bytes32 root, SlotResult calldata result) external view returns (bool);
 
     /// @notice Return the hash chain over a slot's own seals in order of arrival, zero if there are none:
     /// h_i = keccak256(h_(i-1) || account u32 || digest 32), h_0 = 0.

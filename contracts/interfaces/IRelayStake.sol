@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {SlotResult} from "../types/AuctionTypes.sol";
+
 /// @title The relay's stake and the receipts that it answers for
 /// @notice A relay signs a receipt for every seal that it takes:
 ///
@@ -62,7 +64,7 @@ interface IRelayStake {
     error NoChallenge(bytes32 id);
 
     /// @notice The pages of entries are not the commitment.
-    error WrongEntries(bytes32 committed, bytes32 found);
+    error WrongEntries(uint64 slot, bytes32 found);
 
     /// @notice The commitment has no such entry.
     error EntryMissing(uint32 account, bytes32 digest);
@@ -110,13 +112,15 @@ interface IRelayStake {
     /// @notice Show that a claimed seal is in the commitment; by anybody, also before the claim's time is over.
     /// @param signature The signature of the account's owner over the digest, as it is in the commitment.
     /// @param pages The pages of entries (account u32 || ticket 32) that the commitment was made of.
+    /// @param result The slot's result, which has the commitment in it, once the slot was cleared; see `IDoubleAuction.isRoot`.
     function answer(
         address auction,
         uint64 slot,
         uint32 account,
         bytes32 digest,
         bytes calldata signature,
-        bytes[] calldata pages
+        bytes[] calldata pages,
+        SlotResult calldata result
     ) external;
 
     /// @notice Give the relay's stake to the owner whose claim was not answered in time; by anybody.

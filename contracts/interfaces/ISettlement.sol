@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {SlotResult} from "../types/AuctionTypes.sol";
 import {PageProof, Report, Rules, SettlementState, SlotSettlement} from "../types/SettlementTypes.sol";
 
 /// @title Settlement of a delivery slot from metered energy that k of n oracles signed.
@@ -111,10 +112,21 @@ interface ISettlement {
     /// @notice Settle the next page of the submitted report of version 1. Anyone may send it.
     /// @param page The page.
     /// @param later Hashes of the pages that are still to come, in order; they prove the page before it moves anything.
-    function settlePage(Report calldata report, bytes calldata page, bytes32[] calldata later) external;
+    /// @param cleared What the slot was cleared to, as the auction's event `Cleared` has it; all zero if it lapsed.
+    function settlePage(
+        Report calldata report,
+        bytes calldata page,
+        bytes32[] calldata later,
+        SlotResult calldata cleared
+    ) external;
 
     /// @notice Accept the report of version 1 and settle it, for a slot of one page: `submitReport` and `settlePage`.
-    function settleAtOnce(Report calldata report, bytes[] calldata signatures, bytes calldata page) external;
+    function settleAtOnce(
+        Report calldata report,
+        bytes[] calldata signatures,
+        bytes calldata page,
+        SlotResult calldata cleared
+    ) external;
 
     /// @notice Settle a submitted correction: each account pays or receives the difference.
     /// @param report The correcting report, whose data is the single page `corrections`.
@@ -130,7 +142,8 @@ interface ISettlement {
 
     /// @notice Mint to the slot's buyers what corrections found delivered on top of what was minted.
     /// @param positions All position records of the clearing, as its event has them.
-    function mintCorrected(uint64 slot, bytes calldata positions) external;
+    /// @param cleared What the slot was cleared to, as that event has it.
+    function mintCorrected(uint64 slot, bytes calldata positions, SlotResult calldata cleared) external;
 
     /// @notice Say that the account was settled wrongly; the oracles re-report if the signed reading bears it out.
     /// @param readingDigest EIP-712 digest of the signed reading that the owner sent to the oracles.

@@ -6,8 +6,9 @@ import {SlotPhase, SlotResult, Windows} from "../types/AuctionTypes.sol";
 /// @title An auction that was told how its slots were cleared: for tests of the settlement.
 contract ClearedAuction {
     error NotCleared(uint64 slot, SlotPhase phase);
+    error WrongResult(uint64 slot);
 
-    mapping(uint64 slot => SlotResult) private _results;
+    mapping(uint64 slot => bytes32) private _results;
     mapping(uint64 slot => SlotPhase) private _phases;
     uint32 private immutable _settle;
 
@@ -16,7 +17,7 @@ contract ClearedAuction {
     }
 
     function setResult(uint64 slot, SlotResult calldata result_) external {
-        _results[slot] = result_;
+        _results[slot] = keccak256(abi.encode(result_));
         _phases[slot] = SlotPhase.Cleared;
     }
 
@@ -24,15 +25,17 @@ contract ClearedAuction {
         _phases[slot] = SlotPhase.Refunded;
     }
 
-    function handOver(uint64 slot) external returns (SlotPhase phase, SlotResult memory result_) {
+    function handOver(uint64 slot, SlotResult calldata result_) external returns (SlotPhase phase) {
         phase = _phases[slot];
         if (phase == SlotPhase.Refunded || phase == SlotPhase.Settling) revert NotCleared(slot, phase);
+        if (!isResult(slot, result_)) revert WrongResult(slot);
         _phases[slot] = SlotPhase.Settling;
-        result_ = _results[slot];
     }
 
-    function result(uint64 slot) external view returns (SlotResult memory) {
-        return _results[slot];
+    function isResult(uint64 slot, SlotResult calldata result_) public view returns (bool) {
+        SlotResult memory nothing;
+        bytes32 known = _results[slot];
+        return keccak256(abi.encode(result_)) == (known == 0 ? keccak256(abi.encode(nothing)) : known);
     }
 
     function windows() external view returns (Windows memory) {

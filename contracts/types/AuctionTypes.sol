@@ -45,16 +45,18 @@ struct Submission {
     bytes verdict;
 }
 
-/// @notice What the settlement needs of a cleared slot.
+/// @notice What a slot was cleared to. The contract keeps its hash, the event `Cleared` all of it.
 /// @param positionsHash Running hash over the position records of the filled accounts; zero if nothing traded.
 /// @param networkMicro Charges C1 + C2 + C3 of all buyers, due to the DSO, in micro-credits.
 /// @param feeMicro Market fee of all buyers, due to the operator, in micro-credits.
 /// @param rentMicro Congestion rent and what rounding left over, in micro-credits.
 /// @param boughtWh Energy traded, in Wh; sold is the same.
+/// @param root What the relay had committed to, zero if nothing: claims on its receipts are answered with it.
 struct SlotResult {
     bytes32 positionsHash;
     uint64 networkMicro;
     uint64 feeMicro;
     uint64 rentMicro;
     uint56 boughtWh;
+    bytes32 root;
 }

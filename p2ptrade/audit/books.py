@@ -28,6 +28,7 @@ from p2ptrade.audit.replay import (
     tokens_of,
 )
 from p2ptrade.chain import abi
+from p2ptrade.chain.contracts.double_auction import SlotResult
 from p2ptrade.chain.contracts.ledger import moved_entries
 from p2ptrade.chain.contracts.settlement import rules_of
 from p2ptrade.chain.contracts.tariffs import SLOTS_PER_DAY
@@ -42,7 +43,6 @@ from p2ptrade.domain.units import (
     U32_MAX,
     AccountId,
     AmountMicro,
-    EnergyWh,
     PriceHalfMicroPerKwh,
     PriceMicroPerKwh,
     SlotNumber,
@@ -176,7 +176,7 @@ def _clearings(evidence: Evidence, inputs: Inputs) -> Iterator[PublishedClearing
             prices=tuple(PriceHalfMicroPerKwh(price) for price in event.values["prices"]),
             positions=tuple(unpack_positions(event.values["positions"])),
             voids=tuple(unpack_voids(event.values["voids"])),
-            totals=_cleared_slot(event.values["result"]),
+            totals=SlotResult.of(event.values["result"]).totals,
             moved=_moved_in(evidence, {event.log.transaction_hash}),
         )
 
@@ -243,11 +243,6 @@ def _zones(evidence: Evidence) -> dict[AccountId, ZoneId]:
         if event.contract == "Ledger" and event.name in ("AccountOpened", "AccountSet"):
             zones[AccountId(event.values["account"])] = ZoneId(event.values["zone"])
     return zones
-
-
-def _cleared_slot(result: tuple[Any, ...]) -> ClearedSlot:
-    _, network, fee, rent, bought = result
-    return ClearedSlot(EnergyWh(bought), AmountMicro(network), AmountMicro(fee), AmountMicro(rent))
 
 
 def _tariff(evidence: Evidence, slot: SlotNumber) -> RetailPrices:

@@ -120,7 +120,8 @@ class Driver:
         self.clock.jump_to(gate - COMMIT_S)
         state = self._state(slot)
         if state.seals:
-            self._wait(f"the commitment of slot {slot}", lambda: self.market.auction.root(slot) is not None)
+            auction, first = self.market.auction, self.market.first_block
+            self._wait(f"the commitment of slot {slot}", lambda: auction.root(slot, first=first) is not None)
         self.disturb(self, "committed", slot)
         return state
 

@@ -9,12 +9,12 @@ from eth_utils.address import to_checksum_address
 
 from p2ptrade.chain.contracts.authority import Role
 from p2ptrade.chain.contracts.base import EventRecord
+from p2ptrade.chain.contracts.double_auction import SlotResult
 from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.packing import unpack_positions
 from p2ptrade.chain.settled_pages import settled_pages
 from p2ptrade.chain.settlement_page import running_hash
 from p2ptrade.chain.typed_data import ReportMessage
-from p2ptrade.domain.metered import ClearedSlot
 from p2ptrade.domain.report import Report
 from p2ptrade.domain.units import AccountId, EpochSeconds, SlotNumber
 from p2ptrade.oracle.facts import (
@@ -40,7 +40,7 @@ class MarketView:
     _points: dict[AccountId, MeterPoint] = field(default_factory=dict)
     _read_up_to: int = -1
     _first_priced: SlotNumber | None = None
-    _clearings: dict[SlotNumber, ClearingFacts] = field(default_factory=dict)
+    _clearings: dict[SlotNumber, tuple[ClearingFacts, SlotResult]] = field(default_factory=dict)
     _contests: dict[SlotNumber, list[Contest]] = field(default_factory=dict)
     _contests_up_to: int = -1
 
@@ -82,11 +82,7 @@ class MarketView:
 
     def clearing(self, slot: SlotNumber) -> ClearingFacts:
         """Return the clearing of a slot; asked for after the slot, so it does not change any more."""
-        if slot not in self._clearings:
-            self._clearings[slot] = self._read_clearing(slot)
-            while len(self._clearings) > _SLOTS_AT_ONCE:
-                del self._clearings[min(self._clearings)]
-        return self._clearings[slot]
+        return self._clearing(slot)[0]
 
     def quorum(self, slot: SlotNumber) -> int:
         """Return how many signatures a report of a slot needs."""
@@ -136,13 +132,15 @@ class MarketView:
         """Return the call that submits a report, and settles it at once if it has one page."""
         message, settlement = ReportMessage.of(report), self.market.settlement
         if len(pages) == 1:
-            return Call(settlement.address, settlement.at_once_data(message, signatures, pages[0]))
+            result = self._clearing(report.slot)[1]
+            return Call(settlement.address, settlement.at_once_data(message, signatures, pages[0], result))
         return self.submit_call(report, signatures)
 
     def page_call(self, report: Report, page: bytes, later: Sequence[bytes]) -> Call:
         """Return the call that settles the next page of a submitted report."""
         settlement = self.market.settlement
-        return Call(settlement.address, settlement.page_data(ReportMessage.of(report), page, later))
+        result = self._clearing(report.slot)[1]
+        return Call(settlement.address, settlement.page_data(ReportMessage.of(report), page, later, result))
 
     def submit_call(self, report: Report, signatures: Sequence[bytes]) -> Call:
         """Return the call that submits a report."""
@@ -164,19 +162,26 @@ class MarketView:
     def mint_call(self, slot: SlotNumber, positions: bytes) -> Call:
         """Return the call that mints what corrections found delivered."""
         settlement = self.market.settlement
-        return Call(settlement.address, settlement.mint_corrected_data(slot, positions))
+        return Call(settlement.address, settlement.mint_corrected_data(slot, positions, self._clearing(slot)[1]))
 
-    def _read_clearing(self, slot: SlotNumber) -> ClearingFacts:
+    def _clearing(self, slot: SlotNumber) -> tuple[ClearingFacts, SlotResult]:
+        if slot not in self._clearings:
+            self._clearings[slot] = self._read_clearing(slot)
+            while len(self._clearings) > _SLOTS_AT_ONCE:
+                del self._clearings[min(self._clearings)]
+        return self._clearings[slot]
+
+    def _read_clearing(self, slot: SlotNumber) -> tuple[ClearingFacts, SlotResult]:
         cleared = self.market.auction.cleared(slot, first=self.market.first_block)
         if cleared is None:
-            return ClearingFacts()
-        result = cleared.result
-        return ClearingFacts(
+            return ClearingFacts(), SlotResult()
+        facts = ClearingFacts(
             positions=tuple(unpack_positions(cleared.positions)),
             packed_positions=cleared.positions,
-            cleared=ClearedSlot(result.bought_wh, result.network_micro, result.fee_micro, result.rent_micro),
+            cleared=cleared.result.totals,
             envelope_root=cleared.envelope_root,
         )
+        return facts, cleared.result
 
     def _read_admissions(self, first: int, last: int) -> None:
         registry, times = self.market.registry, {}

@@ -43,7 +43,7 @@ class AuctionView:
 
     def root(self, slot: SlotNumber) -> bytes | None:
         """Return the relay's commitment of a slot."""
-        return self.auction.root(slot)
+        return self.auction.root(slot, first=self.first_block)
 
     def own_seals(self, slot: SlotNumber) -> tuple[SealEntry, ...]:
         """Return the seals made by own transactions, in their order of arrival."""
@@ -82,7 +82,8 @@ class AuctionView:
     def answer_call(self, challenge: Challenge, signature: bytes, entries: bytes) -> Call:
         """Return the call that shows a claimed seal in the commitment made of `entries`."""
         claim = (self.auction.address, challenge.slot, challenge.account, challenge.digest)
-        return Call(self.stake.address, self.stake.call_data("answer", *claim, signature, [entries]))
+        result = self.auction.result(challenge.slot, first=self.first_block).struct()
+        return Call(self.stake.address, self.stake.call_data("answer", *claim, signature, [entries], result))
 
     def clear_call(self, slot: SlotNumber, book: bytes, result: Submittable, published: GridData) -> Call:
         """Return the call that clears a slot whose book is one page."""

@@ -7,7 +7,6 @@ and the rules every flow of the account follows from them.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from p2ptrade.chain.contracts.base import EventRecord
 from p2ptrade.chain.contracts.double_auction import SlotResult
@@ -48,7 +47,7 @@ def read_bill_lines(market: Market, account: AccountId, first: SlotNumber, last:
     for slot in sorted(clearings.keys() | settled.keys()):
         records = clearings.get(slot, [])
         trade = _trade(records[-1], account, zone, charges[slot]) if records else None
-        cleared = _cleared_slot(records[-1].values["result"]) if records else ClearedSlot()
+        cleared = SlotResult.of(records[-1].values["result"]).totals if records else ClearedSlot()
         metered = _metered(market, slot, account, settled[slot], cleared) if slot in settled else None
         line = bill_line(slot, trade, metered)
         if line is not None:
@@ -120,11 +119,6 @@ def _metered(
     ]
     corrected = AmountMicro(sum(corrections, NO_MONEY))
     return Metered(readings[account], own, prices, settled.transaction, corrected)
-
-
-def _cleared_slot(values: Any) -> ClearedSlot:
-    result = SlotResult.of(values)
-    return ClearedSlot(result.bought_wh, result.network_micro, result.fee_micro, result.rent_micro)
 
 
 def _hex(data: bytes) -> str:

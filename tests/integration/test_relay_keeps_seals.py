@@ -236,9 +236,9 @@ def test_no_byte_of_200_sealed_orders_can_be_found_before_the_gate_and_all_after
 
 
 def wait_for_commitment(scene: Scene) -> None:
-    auction = scene.world.market.auction
+    market = scene.world.market
     for _ in range(400):
-        if auction.root(SLOT) is not None:
+        if market.auction.root(SLOT, first=market.first_block) is not None:
             return
         httpx.get(f"{scene.url}/healthz")
     raise AssertionError("the relay did not commit")

@@ -132,7 +132,7 @@ def test_commands_of_the_readme_lead_to_a_settled_trade_with_bill_proof_and_clos
     wait_until(lambda: all(answers(f"{url}{port}/readyz") for port in "6780123"), "all daemons are ready")
     wait_until(lambda: market.grid_limits.are_published([SLOT])[SLOT], "the limits are published")
     terminal.paste(orders)
-    wait_until(lambda: market.auction.root(SLOT), "the relay has committed")
+    wait_until(lambda: market.auction.root(SLOT, first=market.first_block), "the relay has committed")
     terminal.paste(opening)
     with RelayClient(f"{url}6") as relay:
         wait_until(lambda: relay.slot(SLOT).clear_transaction, "the slot is cleared")

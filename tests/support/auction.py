@@ -60,6 +60,8 @@ CHALLENGE_BOND: Final = CREDIT
 CLAIM_S: Final = 86_400
 ANSWER_S: Final = 3600
 NO_CHARGES: Final = Charges(*(PriceMicroPerKwh(0),) * 4)
+# The result of a slot that was not cleared.
+NO_RESULT: Final = (bytes(32), 0, 0, 0, 0, bytes(32))
 # The phases of a slot as the contract numbers them.
 SEALING, OPENING, CLEARING, LAPSED, CLEARED, SETTLING, REFUNDED = range(7)
 
@@ -169,6 +171,7 @@ class Slot:
     own: list[tuple[Trader, OrderMessage]] = field(default_factory=list)
     unopened: set[int] = field(default_factory=set)
     signatures: dict[int, bytes] = field(default_factory=dict)
+    result: tuple[Any, ...] = NO_RESULT
 
     @property
     def start_s(self) -> int:
@@ -220,10 +223,14 @@ class Slot:
         order, signature = self.relayed[account]
         return ticket(order.digest(self.market.domain), signature)
 
+    def root(self) -> bytes:
+        """Return what the relay commits to; zero if nothing was relayed."""
+        return running_hash([self.entries()]) if self.relayed else bytes(32)
+
     def commit(self) -> Receipt:
         """Let the relay commit."""
-        root = running_hash([self.entries()])
-        return self.auction.send("commit", self.number, root, len(self.relayed), sender=self.market.relay.address)
+        sender = self.market.relay.address
+        return self.auction.send("commit", self.number, self.root(), len(self.relayed), sender=sender)
 
     def own_entries(self) -> list[SealEntry]:
         """Return the own seals in order of arrival."""
@@ -310,9 +317,11 @@ class Slot:
         return sign(message, self.market.domain, key)
 
     def clear(self, submission: list[Any] | None = None, **changes: Any) -> Receipt:
-        """Clear the slot; anybody may."""
+        """Clear the slot; anybody may. Whoever needs its result later finds it in `result`."""
         fields = self.submission(**changes) if submission is None else submission
-        return self.auction.send("clear", tuple(fields), sender=self.market.chain.address("anybody"))
+        receipt = self.auction.send("clear", tuple(fields), sender=self.market.chain.address("anybody"))
+        self.result = tuple(receipt.event(self.auction, "Cleared")["result"])
+        return receipt
 
     def receipt(self, order: OrderMessage, received_at: int, key: Key | None = None) -> bytes:
         """Return the relay's receipt for a seal."""

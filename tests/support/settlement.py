@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
-from typing import Final
+from typing import Any, Final
+
+from eth_hash.auto import keccak
 
 from p2ptrade.chain.packing import positions_hash
 from p2ptrade.chain.settlement_page import PackedSlot, pack_slot
@@ -14,6 +16,7 @@ from p2ptrade.domain.position import Position
 from p2ptrade.domain.settlement import ImbalanceRule, RetailPrices, SettlementRules
 from p2ptrade.domain.tariff import Deviation
 from p2ptrade.domain.units import AccountId, AmountMicro, EnergyWh, PriceMicroPerKwh, SharePpm, SlotNumber
+from tests.support.auction import NO_RESULT
 from tests.support.chain import CHAIN_ID, GENESIS_S, Chain, Contract, Key, Receipt
 from tests.support.platform import ESCROW, Platform, pack_entries
 
@@ -44,6 +47,7 @@ class SettlementStage:
     reputation: Contract
     oracles: tuple[Key, ...]
     rules: SettlementRules
+    results: dict[int, tuple[Any, ...]] = field(default_factory=dict)
 
     @property
     def chain(self) -> Chain:
@@ -51,19 +55,19 @@ class SettlementStage:
 
     def clear(self, slot: int, positions: list[Position], cleared: ClearedSlot) -> None:
         """Tell the auction that a slot was cleared, and put what its accounts locked into escrow."""
-        result = (
-            positions_hash(positions),
-            cleared.network_micro,
-            cleared.fee_micro,
-            cleared.rent_micro,
-            cleared.bought_wh,
-        )
+        totals = (cleared.network_micro, cleared.fee_micro, cleared.rent_micro, cleared.bought_wh)
+        result = (positions_hash(positions), *totals, keccak(b"what was relayed"))
+        self.results[slot] = result
         self.auction.send("setResult", slot, result, sender=self.platform.admin)
         locked = sum(position.locked_micro for position in positions)
         if locked:
             bank = self.platform.ledger.call("accountOf", self.chain.address("bank"))
             moves = pack_entries((bank, -locked), (ESCROW, locked))
             self.platform.ledger.send("move", moves, sender=self.platform.holder("MARKET"))
+
+    def result(self, slot: int) -> tuple[Any, ...]:
+        """Return what a slot was cleared to, as the auction's event would have it."""
+        return self.results.get(slot, NO_RESULT)
 
     def report(self, slot: int, accounts: list[MeteredAccount], packed: PackedSlot, version: int = 1) -> ReportMessage:
         """Return the honest report of a slot."""
@@ -85,7 +89,12 @@ class SettlementStage:
         """Settle all pages of a submitted report."""
         return [
             self.settlement.send(
-                "settlePage", report.values(), page, list(packed.later_hashes(number)), sender=self.platform.admin
+                "settlePage",
+                report.values(),
+                page,
+                list(packed.later_hashes(number)),
+                self.result(report.slot),
+                sender=self.platform.admin,
             )
             for number, page in enumerate(packed.pages)
         ]
@@ -93,8 +102,8 @@ class SettlementStage:
     def settle_at_once(self, report: ReportMessage, packed: PackedSlot) -> Receipt:
         """Report and settle a slot of one page in one transaction."""
         (page,) = packed.pages
-        signatures = self.signatures(report)
-        return self.settlement.send("settleAtOnce", report.values(), signatures, page, sender=self.platform.admin)
+        arguments = (report.values(), self.signatures(report), page, self.result(report.slot))
+        return self.settlement.send("settleAtOnce", *arguments, sender=self.platform.admin)
 
     def settle_slot(
         self, slot: int, accounts: list[MeteredAccount], cleared: ClearedSlot, *, records_per_page: int = 800

@@ -10,6 +10,8 @@ from eth_utils.address import to_checksum_address
 
 from p2ptrade.chain.client import LATEST, Block
 from p2ptrade.chain.contracts.base import ContractWrapper
+from p2ptrade.domain.metered import NO_ENERGY, NO_MONEY
+from p2ptrade.domain.metered import ClearedSlot as TradedTotals
 from p2ptrade.domain.participant import CLASSES, CoverRules
 from p2ptrade.domain.slot import Windows
 from p2ptrade.domain.units import (
@@ -36,19 +38,35 @@ class SlotPhase(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class SlotResult:
-    """What the settlement needs of a cleared slot: totals in micro-credits and Wh, and the hash of the positions."""
+    """What a slot was cleared to: totals in micro-credits and Wh, hash of the positions, and the relay's commitment.
 
-    positions_hash: bytes
-    network_micro: AmountMicro
-    fee_micro: AmountMicro
-    rent_micro: AmountMicro
-    bought_wh: EnergyWh
+    The contract keeps the hash of it only, and is shown it again by whoever settles, refunds or answers a claim. The
+    result of a slot that was not cleared is all zero.
+    """
+
+    positions_hash: bytes = bytes(32)
+    network_micro: AmountMicro = NO_MONEY
+    fee_micro: AmountMicro = NO_MONEY
+    rent_micro: AmountMicro = NO_MONEY
+    bought_wh: EnergyWh = NO_ENERGY
+    root: bytes = bytes(32)
 
     @classmethod
     def of(cls, values: Sequence[Any]) -> "SlotResult":
         """Return the result that the contract's struct holds."""
-        positions_hash, network, fee, rent, bought = values
-        return cls(bytes(positions_hash), AmountMicro(network), AmountMicro(fee), AmountMicro(rent), EnergyWh(bought))
+        positions_hash, network, fee, rent, bought, root = values
+        totals = AmountMicro(network), AmountMicro(fee), AmountMicro(rent), EnergyWh(bought)
+        return cls(bytes(positions_hash), *totals, bytes(root))
+
+    @property
+    def totals(self) -> TradedTotals:
+        """Return what the settlement pays out by."""
+        return TradedTotals(self.bought_wh, self.network_micro, self.fee_micro, self.rent_micro)
+
+    def struct(self) -> tuple[Any, ...]:
+        """Return the result as the contract's struct."""
+        totals = (self.network_micro, self.fee_micro, self.rent_micro, self.bought_wh)
+        return (self.positions_hash, *totals, self.root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +132,10 @@ class DoubleAuction(ContractWrapper):
         """Return where a slot is."""
         return SlotPhase(self.read("phaseOf", slot, block=block))
 
-    def root(self, slot: SlotNumber, *, block: Block = LATEST) -> bytes | None:
-        """Return the relay's commitment of a slot."""
-        root = bytes(self.read("rootOf", slot, block=block))
-        return root if any(root) else None
-
-    def result(self, slot: SlotNumber, *, block: Block = LATEST) -> SlotResult:
-        """Return the totals of a cleared slot; zeros if it was not cleared."""
-        return SlotResult.of(self.read("result", slot, block=block))
+    def root(self, slot: SlotNumber, *, first: Block, last: Block = LATEST) -> bytes | None:
+        """Return the relay's commitment of a slot; the contract itself does not keep all of it."""
+        records = self.events("Committed", first=first, last=last, where={"slot": slot})
+        return bytes(records[0].values["root"]) if records else None
 
     def dso(self, *, block: Block = LATEST) -> ChecksumAddress:
         """Return the key whose signature a verdict needs."""
@@ -155,6 +169,11 @@ class DoubleAuction(ContractWrapper):
             block_number=log.block_number,
             transaction_hash=log.transaction_hash,
         )
+
+    def result(self, slot: SlotNumber, *, first: Block, last: Block = LATEST) -> SlotResult:
+        """Return what a slot was cleared to; all zero if it was not cleared."""
+        cleared = self.cleared(slot, first=first, last=last)
+        return SlotResult() if cleared is None else cleared.result
 
     def clear_data(self, submission: Submission) -> bytes:
         """Return the call that clears a slot."""

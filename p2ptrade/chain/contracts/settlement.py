@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from p2ptrade.chain.client import LATEST, Block
 from p2ptrade.chain.contracts.base import ContractWrapper
+from p2ptrade.chain.contracts.double_auction import SlotResult
 from p2ptrade.chain.typed_data import ReportMessage
 from p2ptrade.domain.report import Report
 from p2ptrade.domain.settlement import ImbalanceRule, SettlementRules
@@ -94,13 +95,15 @@ class Settlement(ContractWrapper):
         """Return the call that submits a report; `signatures` rise by signer address."""
         return self.call_data("submitReport", report.values(), list(signatures))
 
-    def page_data(self, report: ReportMessage, page: bytes, later: Sequence[bytes]) -> bytes:
+    def page_data(self, report: ReportMessage, page: bytes, later: Sequence[bytes], cleared: SlotResult) -> bytes:
         """Return the call that settles a page; `later` are the hashes of the pages after it."""
-        return self.call_data("settlePage", report.values(), page, list(later))
+        return self.call_data("settlePage", report.values(), page, list(later), cleared.struct())
 
-    def at_once_data(self, report: ReportMessage, signatures: Sequence[bytes], page: bytes) -> bytes:
+    def at_once_data(
+        self, report: ReportMessage, signatures: Sequence[bytes], page: bytes, cleared: SlotResult
+    ) -> bytes:
         """Return the call that submits and settles a report of one page."""
-        return self.call_data("settleAtOnce", report.values(), list(signatures), page)
+        return self.call_data("settleAtOnce", report.values(), list(signatures), page, cleared.struct())
 
     def correction_data(
         self,
@@ -113,9 +116,9 @@ class Settlement(ContractWrapper):
         listed = [(before, page, list(later)) for before, page, later in proofs]
         return self.call_data("settleCorrection", report.values(), first.values(), corrections, listed)
 
-    def mint_corrected_data(self, slot: SlotNumber, positions: bytes) -> bytes:
+    def mint_corrected_data(self, slot: SlotNumber, positions: bytes, cleared: SlotResult) -> bytes:
         """Return the call that mints what corrections found delivered."""
-        return self.call_data("mintCorrected", slot, positions)
+        return self.call_data("mintCorrected", slot, positions, cleared.struct())
 
     def correction_digest(self, slot: SlotNumber, *, block: Block = LATEST) -> bytes | None:
         """Return the digest of the newest correcting report that was submitted for a slot."""

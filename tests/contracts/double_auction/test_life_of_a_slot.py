@@ -6,7 +6,11 @@ slot has lapsed and nothing was locked. Given a cleared slot: then it is handed 
 deadline, never both.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
+from eth_hash.auto import keccak
 
 from p2ptrade.chain.packing import pack_positions, positions_hash, unpack_positions, unpack_voids
 from p2ptrade.chain.typed_data import OrderMessage, sign
@@ -19,6 +23,7 @@ from tests.support.auction import (
     CLEARED,
     CLEARING,
     LAPSED,
+    NO_RESULT,
     OPENING,
     REFUNDED,
     SEALING,
@@ -50,7 +55,8 @@ def clear_and_check(slot: Slot) -> Receipt:
     assert tuple(unpack_positions(cleared["positions"])) == expected.positions
     assert tuple(unpack_voids(cleared["voids"])) == expected.voids
     totals = (expected.network_micro, expected.fee_micro, expected.rent_micro, expected.bought_wh)
-    assert tuple(market.auction.call("result", slot.number)) == (positions_hash(expected.positions), *totals)
+    assert slot.result == (positions_hash(expected.positions), *totals, slot.root())
+    assert market.auction.call("isResult", slot.number, slot.result)
     locked = {position.account: position.locked_micro for position in expected.positions}
     for account, cash in before.items():
         assert market.platform.cash(account) == cash - locked.get(account, 0) - expected.forfeited.get(account, 0)
@@ -143,7 +149,7 @@ def test_a_full_line_separates_prices_and_leaves_congestion_rent(market: Market)
 
     # 300 Wh over the line, bought at 250,000 with 30,000 of charge in it, sold at 50,000.
     assert list(cleared["prices"]) == [2 * 220_000, 2 * 50_000]
-    assert market.auction.call("result", slot.number)[3] == 300 * (220_000 - 50_000) // 1000
+    assert slot.result[3] == 300 * (220_000 - 50_000) // 1000
 
 
 def test_a_book_that_does_not_cross_clears_with_no_trade(market: Market) -> None:
@@ -256,7 +262,7 @@ def test_the_smallest_trade_is_rounded_up_for_the_buyer_and_down_for_the_seller(
     assert list(cleared["prices"]) == [1]
     assert (bought.locked_micro, bought.release_micro) == (1, 0)
     assert sold.release_micro == sold.locked_micro == 100
-    assert market.auction.call("result", slot.number)[3] == 1
+    assert slot.result[3] == 1
 
 
 @pytest.mark.parametrize(
@@ -315,30 +321,78 @@ def test_a_slot_that_nobody_clears_lapses_with_all_cash_free(market: Market) -> 
 def test_the_settlement_takes_a_slot_over_once(market: Market) -> None:
     slot = traded_slot(market)
     settlement = market.platform.holder("MARKET")
-    result = market.auction.call("result", slot.number)
 
-    receipt = market.auction.send("handOver", slot.number, sender=settlement)
+    receipt = market.auction.send("handOver", slot.number, slot.result, sender=settlement)
 
     assert receipt.event(market.auction, "HandedOver")["phase"] == CLEARED
     assert market.auction.call("phaseOf", slot.number) == SETTLING
-    assert market.auction.call("result", slot.number) == result
+    assert market.auction.call("isResult", slot.number, slot.result)
     with reverts("NotCleared", slot=slot.number, phase=SETTLING):
-        market.auction.send("handOver", slot.number, sender=settlement)
+        market.auction.send("handOver", slot.number, slot.result, sender=settlement)
     market.chain.warp_to(slot.start_s + 900 + SETTLE_S)
     with reverts("NotCleared", slot=slot.number, phase=SETTLING):
-        market.auction.send("refund", slot.number, b"", sender=settlement)
+        market.auction.send("refund", slot.number, b"", slot.result, sender=settlement)
 
 
 def test_a_lapsed_slot_is_handed_over_as_such_and_an_open_one_is_not(market: Market) -> None:
     slot = market.new_slot()
     settlement = market.platform.holder("MARKET")
     with reverts("NotCleared", slot=slot.number, phase=SEALING):
-        market.auction.send("handOver", slot.number, sender=settlement)
+        market.auction.send("handOver", slot.number, slot.result, sender=settlement)
     market.chain.warp_to(slot.clear_until_s)
 
-    receipt = market.auction.send("handOver", slot.number, sender=settlement)
+    receipt = market.auction.send("handOver", slot.number, slot.result, sender=settlement)
 
     assert receipt.event(market.auction, "HandedOver")["phase"] == LAPSED
+
+
+def altered(result: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """Return results that differ from the slot's in one field each, and the one of a slot that was not cleared."""
+    for place, value in enumerate(result):
+        yield (*result[:place], value + 1 if isinstance(value, int) else keccak(value), *result[place + 1 :])
+    yield NO_RESULT
+
+
+def test_no_other_result_than_the_slots_is_handed_over_or_refunded(market: Market) -> None:
+    slot = traded_slot(market)
+    settlement = market.platform.holder("MARKET")
+    positions = pack_positions(slot_positions(market, slot))
+    wrong = list(altered(slot.result))
+
+    for result in wrong:
+        assert not market.auction.call("isResult", slot.number, result)
+        with reverts("WrongResult", slot=slot.number):
+            market.auction.send("handOver", slot.number, result, sender=settlement)
+    market.chain.warp_to(slot.start_s + 900 + SETTLE_S)
+    for result in wrong:
+        with reverts("WrongResult", slot=slot.number):
+            market.auction.send("refund", slot.number, positions, result, sender=settlement)
+
+
+def test_a_slot_that_lapsed_has_no_result_but_nothing(market: Market) -> None:
+    cleared = traded_slot(market)
+    lapsed = market.new_slot()
+    (trader,) = market.admit([0])
+    lapsed.relay(trader, Side.BID, [(1000, 250_000)])
+    lapsed.commit()
+    market.chain.warp_to(lapsed.clear_until_s)
+
+    for result in (cleared.result, *altered(NO_RESULT)):
+        if result != NO_RESULT:
+            with reverts("WrongResult", slot=lapsed.number):
+                market.auction.send("handOver", lapsed.number, result, sender=market.platform.holder("MARKET"))
+    market.auction.send("handOver", lapsed.number, NO_RESULT, sender=market.platform.holder("MARKET"))
+
+
+def test_nothing_is_committed_to_a_slot_that_was_cleared(market: Market) -> None:
+    empty = market.new_slot()
+    market.chain.warp_to(empty.gate_s)
+    empty.clear()
+
+    for slot in (empty, traded_slot(market)):
+        with reverts("GateClosed", slot=slot.number):
+            market.auction.send("commit", slot.number, keccak(b"late"), 1, sender=market.relay.address)
+        assert market.auction.call("isRoot", slot.number, slot.root(), slot.result) == bool(slot.relayed)
 
 
 def test_a_slot_that_is_never_settled_gives_back_what_it_locked(market: Market) -> None:
@@ -349,18 +403,18 @@ def test_a_slot_that_is_never_settled_gives_back_what_it_locked(market: Market) 
 
     market.chain.next_block_at(due - 1)
     with reverts("TooEarly", slot=slot.number, due=due):
-        market.auction.send("refund", slot.number, positions, sender=anybody)
+        market.auction.send("refund", slot.number, positions, slot.result, sender=anybody)
     market.chain.warp_to(due)
     with reverts("WrongPositions", slot=slot.number):
-        market.auction.send("refund", slot.number, positions[:22], sender=anybody)
-    market.auction.send("refund", slot.number, positions, sender=anybody)
+        market.auction.send("refund", slot.number, positions[:22], slot.result, sender=anybody)
+    market.auction.send("refund", slot.number, positions, slot.result, sender=anybody)
 
     assert market.auction.call("phaseOf", slot.number) == REFUNDED
     assert market.platform.cash(ESCROW) == 0
     for position in slot_positions(market, slot):
         assert market.platform.cash(position.account) == 100 * CREDIT
     with reverts("NotCleared", slot=slot.number, phase=REFUNDED):
-        market.auction.send("refund", slot.number, positions, sender=anybody)
+        market.auction.send("refund", slot.number, positions, slot.result, sender=anybody)
 
 
 @pytest.mark.parametrize("when", ["before the gate", "before the clearing", "after the clearing"])

@@ -12,7 +12,7 @@ import pytest
 from p2ptrade.chain.packing import running_hash
 from p2ptrade.chain.typed_data import OrderMessage
 from p2ptrade.domain.order import Side
-from tests.support.auction import ANSWER_S, CHALLENGE_BOND, CLAIM_S, STAKE, Market, Slot, Trader
+from tests.support.auction import ANSWER_S, CHALLENGE_BOND, CLAIM_S, NO_RESULT, STAKE, Market, Slot, Trader
 from tests.support.chain import Receipt, reverts
 from tests.support.platform import CREDIT, STAKES
 
@@ -57,7 +57,8 @@ def answer(slot: Slot, order: OrderMessage, pages: list[bytes], *, signature: by
     """Show that an order is in the commitment, with the signature that the relay took it with."""
     market = slot.market
     signed = slot.signatures[order.account] if signature is None else signature
-    return market.stake.send("answer", *claim_of(slot, order), signed, pages, sender=market.chain.address("anybody"))
+    shown = (*claim_of(slot, order), signed, pages, slot.result)
+    return market.stake.send("answer", *shown, sender=market.chain.address("anybody"))
 
 
 def test_a_dropped_order_costs_the_relay_its_stake(market: Market) -> None:
@@ -112,6 +113,24 @@ def test_a_committed_order_is_shown_and_the_claimant_pays_the_bond(market: Marke
     assert market.platform.cash(STAKES) == STAKE
     with reverts("AlreadyChallenged"):
         challenge(slot, trader, order, receipt)
+
+
+def test_once_cleared_the_commitment_is_shown_in_the_slots_result(market: Market) -> None:
+    victim, other = market.admit([0, 0])
+    slot, order, receipt = sealed(market, victim)
+    dropped = slot.relayed.pop(victim.account)
+    slot.relay(other, Side.BID, [(500, 200_000)])
+    slot.seal_and_close()
+    slot.clear()
+    honest = slot.result
+    challenge(slot, victim, order, receipt)
+    slot.relayed[victim.account] = dropped
+
+    # The list that the relay should have committed to, with results that would bear it out.
+    for result in (honest, (*honest[:-1], slot.root()), NO_RESULT, (*NO_RESULT[:-1], slot.root())):
+        slot.result = result
+        with reverts("WrongEntries", slot=slot.number):
+            answer(slot, order, [slot.entries()])
 
 
 def test_a_relay_that_committed_another_signature_cannot_answer(market: Market) -> None:

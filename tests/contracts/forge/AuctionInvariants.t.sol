@@ -137,11 +137,11 @@ contract AuctionHandler is Test {
         (uint256 accepted, uint64 price, bool trades) = _certificates(slot, orders, book);
         if (accepted == 0 || !trades) revert SaysNothing();
         vm.recordLogs();
-        AUCTION.clear(_submission(slot, book, price, DSO_KEY));
+        SlotResult memory result = AUCTION.clear(_submission(slot, book, price, DSO_KEY));
         bytes memory positions = _positionsOf(vm.getRecordedLogs());
         vm.warp((uint256(slot) + 1) * 900 + AUCTION.windows().settle);
         int256 escrowed = LEDGER.cashOf(ESCROW_ACCOUNT);
-        AUCTION.refund(slot, positions);
+        AUCTION.refund(slot, positions, result);
         if (LEDGER.cashOf(ESCROW_ACCOUNT) >= escrowed) ++refundsOfNothing;
         ++refunds;
     }

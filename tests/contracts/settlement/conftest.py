@@ -1,5 +1,7 @@
 """Settlement deployed once on the chain of the test process."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support.chain import Chain
@@ -14,4 +16,4 @@ def session_stage(session_platform: Platform) -> SettlementStage:
 
 @pytest.fixture
 def stage(session_stage: SettlementStage, chain: Chain) -> SettlementStage:
-    return session_stage
+    return replace(session_stage, results={})

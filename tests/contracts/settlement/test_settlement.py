@@ -17,6 +17,7 @@ from p2ptrade.domain.metered import ClearedSlot, MeteredAccount
 from p2ptrade.domain.position import Position
 from p2ptrade.domain.settlement import settle_correction
 from p2ptrade.domain.units import AccountId, AmountMicro, EnergyWh
+from tests.support.auction import NO_RESULT
 from tests.support.chain import reverts
 from tests.support.platform import CREDIT, DEBT_LIMIT, ESCROW, RETAILER
 from tests.support.settlement import (
@@ -66,7 +67,8 @@ Ready = tuple[ReportMessage, PackedSlot]
 
 
 def page_of(stage: SettlementStage, report: ReportMessage, page: bytes, later: list[bytes] | None = None) -> None:
-    stage.settlement.send("settlePage", report.values(), page, later or [], sender=stage.platform.admin)
+    shown = (report.values(), page, later or [], stage.result(report.slot))
+    stage.settlement.send("settlePage", *shown, sender=stage.platform.admin)
 
 
 # --- Reports ---
@@ -167,6 +169,25 @@ def test_pages_come_in_order_and_each_once(stage: SettlementStage, metered: list
 
     assert stage.settlement.call("stateOf", SLOT) == SETTLED
     assert stage.platform.cash(ESCROW) == 0
+
+
+def test_every_page_is_settled_by_the_slots_own_result(
+    stage: SettlementStage, metered: list[MeteredAccount], ready: Ready
+) -> None:
+    # Charges, fee and rent are paid with the last page: none may bring larger ones than the clearing left.
+    packed = pack_slot(metered, 2)
+    report = stage.report(SLOT, metered, packed)
+    stage.submit(report)
+    honest = stage.result(SLOT)
+    wrong = [(*honest[:place], honest[place] + 1, *honest[place + 1 :]) for place in range(1, 5)] + [NO_RESULT]
+
+    for number, page in enumerate(packed.pages):
+        for result in wrong:
+            stage.results[SLOT] = result
+            with reverts("WrongResult", slot=SLOT):
+                page_of(stage, report, page, list(packed.later_hashes(number)))
+        stage.results[SLOT] = honest
+        page_of(stage, report, page, list(packed.later_hashes(number)))
 
 
 def test_a_slot_is_settled_once(stage: SettlementStage, ready: Ready) -> None:
@@ -344,10 +365,12 @@ def test_a_correction_pays_the_difference_and_mints_what_was_found(
         for a in settled
         if a.position
     )
-    stage.settlement.send("mintCorrected", SLOT, positions, sender=stage.platform.admin)
+    with reverts("WrongResult", slot=SLOT):
+        stage.settlement.send("mintCorrected", SLOT, positions, NO_RESULT, sender=stage.platform.admin)
+    stage.settlement.send("mintCorrected", SLOT, positions, stage.result(SLOT), sender=stage.platform.admin)
     assert stage.token.call("balanceOf", stage.chain.address("buyer"), SLOT) == 900
     with reverts("SettlementWrongState"):
-        stage.settlement.send("mintCorrected", SLOT, positions, sender=stage.platform.admin)
+        stage.settlement.send("mintCorrected", SLOT, positions, stage.result(SLOT), sender=stage.platform.admin)
 
 
 def test_a_correction_of_a_correction_starts_from_the_last(
