@@ -13,6 +13,7 @@ import {GridData} from "./libraries/GridData.sol";
 import {LedgerCalls} from "./libraries/LedgerCalls.sol";
 import {OrderHash} from "./libraries/OrderHash.sol";
 import {Signatures} from "./libraries/Signatures.sol";
+import {AccountStatus} from "./types/AccountStatus.sol";
 import {SlotPhase, SlotResult, Submission, Windows} from "./types/AuctionTypes.sol";
 import {BONDS_ACCOUNT, ESCROW_ACCOUNT} from "./types/SystemAccounts.sol";
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
@@ -50,6 +51,7 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
 
     uint256 private constant SLOT_SECONDS = 900;
     uint256 private constant SEAL_BYTES = 36;
+    uint256 private constant STRANGER_BYTES = 54;
     uint256 private constant POSITION_BYTES = 22;
     uint256 private constant VOID_BYTES = 5;
     uint256 private constant WH_PER_KWH = 1000;
@@ -83,7 +85,6 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
     mapping(uint64 slot => uint256 fact) private _factOf;
     mapping(uint64 slot => bytes32 chain) private _ownChainOf;
     mapping(bytes32 digest => bool opened) private _isOpened;
-    mapping(address owner => uint32 account) private _accountOf;
 
     /// @param authority Access manager.
     /// @param bonds Bond per reputation class, in micro-credits; it must be below the ledger's reserve.
@@ -138,17 +139,8 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
     /// @inheritdoc IDoubleAuction
     function seal(uint64 slot, bytes32 digest) external {
         _requireSealing(slot);
-        uint32 account = _accountOf[msg.sender];
-        if (account == 0) account = rememberAccount();
-        _ownChainOf[slot] = OrderHash.chain(_ownChainOf[slot], account, digest);
-        emit Sealed(slot, account, digest);
-    }
-
-    /// @inheritdoc IDoubleAuction
-    function rememberAccount() public returns (uint32 account) {
-        account = LEDGER.accountOf(msg.sender);
-        if (account == 0) revert NoAccount(msg.sender);
-        _accountOf[msg.sender] = account;
+        _ownChainOf[slot] = OrderHash.chain(_ownChainOf[slot], msg.sender, digest);
+        emit Sealed(slot, msg.sender, digest);
     }
 
     // ----------------------------------------------------------------------------------------------------------- opening
@@ -180,6 +172,7 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
         _requireVerdict(submission, work);
 
         _judge(work, rows, words);
+        _placeStrangers(work.pass, submission.strangers);
         work.root = _requireSealed(work);
         Certificate.judge(zones);
         Certificate.share(zones);
@@ -358,7 +351,9 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
         work.voids = pass.voidsEnd = LedgerCalls.take(count * VOID_BYTES + 64) + 32;
         work.positions = pass.positionsEnd = LedgerCalls.take(count * POSITION_BYTES + 64) + 32;
         (work.moves, pass.movesEnd) = LedgerCalls.begin(count + 2);
-        pass.arrivals = LedgerCalls.take(count * SEAL_BYTES); // the last one: `_requireSealed` gives it back
+        // the last one, not needed where nobody sealed so: `_requireSealed` gives it back
+        if (_ownChainOf[submission.slot] != 0) pass.places = count + submission.strangers.length / STRANGER_BYTES;
+        pass.arrivals = LedgerCalls.takeCleared(pass.places * BookPasses.OWN_SEAL_BYTES);
     }
 
     /// @dev Return the tree of zones with the proposed prices.
@@ -397,7 +392,7 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
                 bytes32 digest = bytes32(BookReader.load(row.bodyOf()));
                 // The reader saw to it that an own seal of the account comes next.
                 if (row.kindOf() & BookReader.OWN_BIT == 0) _pushEntry(work.pass, row, digest);
-                else if (row.arrivalOf() < rows[index + 1].arrivalOf()) _pushOwnSeal(work.pass, row, digest);
+                else if (row.arrivalOf() < rows[index + 1].arrivalOf()) _placeOwn(work.pass, row, words[index], digest);
                 else revert NotTheLastSeal(uint32(row.accountOf()), row.arrivalOf());
             }
             _pushVoid(work.pass, row.accountOf(), reason);
@@ -411,7 +406,7 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
         uint256 body = row.bodyOf();
         bytes32 digest = bytes32(BookReader.load(body));
         if (row.kindOf() & BookReader.OWN_BIT != 0) {
-            _pushOwnSeal(work.pass, row, digest);
+            _placeOwn(work.pass, row, word, digest);
         } else {
             digest = OrderHash.orderDigest(DOMAIN, work.slot, uint32(row.accountOf()), digest);
             bytes calldata signature = BookReader.signatureAt(body + 32);
@@ -453,7 +448,7 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
 
         bytes32 found = 0;
         for (uint256 index = 0; index < work.pass.ownSeals; ++index) {
-            found = _chained(found, work.pass.arrivals + index * SEAL_BYTES);
+            found = OrderHash.chainAt(found, work.pass.arrivals + index * BookPasses.OWN_SEAL_BYTES);
         }
         bytes32 needed = _ownChainOf[work.slot];
         if (found != needed) revert WrongOwnSeals(work.slot, needed, found);
@@ -513,15 +508,33 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
         pass.entriesEnd = end + SEAL_BYTES;
     }
 
+    /// @dev Put the seals of senders who have no account into their places: they bind nobody, and must not stop the others.
+    function _placeStrangers(BookPasses.Pass memory pass, bytes calldata strangers) private view {
+        if (strangers.length % STRANGER_BYTES != 0) revert BadList(strangers.length, STRANGER_BYTES);
+        address known = address(0); // who never sent anything
+        for (uint256 offset = 0; offset < strangers.length; offset += STRANGER_BYTES) {
+            address sender = address(bytes20(strangers[offset + 2:offset + 22]));
+            if (sender != known && LEDGER.accountOf(sender) != 0) revert NotAStranger(sender);
+            known = sender;
+            uint256 arrival = uint16(bytes2(strangers[offset:offset + 2]));
+            _placeSeal(pass, arrival, sender, bytes32(strangers[offset + 22:offset + STRANGER_BYTES]));
+        }
+    }
+
+    /// @dev Put a record's own seal into its place. Who owns an account of the platform does not seal with it.
+    function _placeOwn(BookPasses.Pass memory pass, uint256 row, uint256 word, bytes32 digest) private pure {
+        address owner = word.status() == AccountStatus.System ? address(0) : word.owner();
+        _placeSeal(pass, row.arrivalOf(), owner, digest);
+    }
+
     /// @dev Put an own seal into its place in the order of arrival; one beyond the list leaves a gap that the chain shows.
-    function _pushOwnSeal(BookPasses.Pass memory pass, uint256 row, bytes32 digest) private pure {
+    function _placeSeal(BookPasses.Pass memory pass, uint256 arrival, address owner, bytes32 digest) private pure {
         ++pass.ownSeals;
-        uint256 arrival = row.arrivalOf();
-        if (arrival >= pass.count) return;
-        uint256 place = pass.arrivals + arrival * SEAL_BYTES;
+        if (arrival >= pass.places) return;
+        uint256 place = pass.arrivals + arrival * BookPasses.OWN_SEAL_BYTES;
         assembly ("memory-safe") {
-            mstore(place, shl(224, row))
-            mstore(add(place, 4), digest)
+            mstore(place, shl(96, owner))
+            mstore(add(place, 20), digest)
         }
     }
 
@@ -532,18 +545,6 @@ contract DoubleAuction is IDoubleAuction, AccessManaged {
             mstore(end, or(shl(224, account), shl(216, reason)))
         }
         pass.voidsEnd = end + VOID_BYTES;
-    }
-
-    /// @dev Extend the chain over own seals by one that lies in memory as (account u32 || digest 32).
-    function _chained(bytes32 running, uint256 entry) private pure returns (bytes32 next) {
-        // 68 bytes behind the free pointer, which need not outlive this.
-        assembly ("memory-safe") {
-            let free := mload(0x40)
-            mstore(free, running)
-            mstore(add(free, 0x20), mload(entry))
-            mstore(add(free, 0x24), mload(add(entry, 4)))
-            next := keccak256(free, 0x44)
-        }
     }
 
     /// @dev Extend the running hash by the upper 22 bytes of a word.

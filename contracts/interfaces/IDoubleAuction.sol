@@ -53,8 +53,8 @@ interface IDoubleAuction {
     /// @param count Number of entries.
     event Committed(uint64 indexed slot, bytes32 root, uint32 count);
 
-    /// @notice An owner sealed an order by an own transaction; the last one of an account counts.
-    event Sealed(uint64 indexed slot, uint32 account, bytes32 digest);
+    /// @notice Somebody sealed an order by an own transaction; the last one of an account's owner counts.
+    event Sealed(uint64 indexed slot, address indexed owner, bytes32 digest);
 
     /// @notice An order was opened on the chain; from now on no book can call it unopened.
     /// @param record The record as a book has it, without a signature.
@@ -112,9 +112,6 @@ interface IDoubleAuction {
     /// @notice The caller does not own the account.
     error NotTheOwner(uint32 account, address caller);
 
-    /// @notice The caller owns no account.
-    error NoAccount(address caller);
-
     /// @notice The relay committed the slot already.
     error AlreadyCommitted(uint64 slot);
 
@@ -135,6 +132,9 @@ interface IDoubleAuction {
 
     /// @notice The own records are not the ones that were sealed, each once and in its place of arrival.
     error WrongOwnSeals(uint64 slot, bytes32 needed, bytes32 found);
+
+    /// @notice Who has an account is no stranger: the own seals of a participant stand in the book.
+    error NotAStranger(address sender);
 
     /// @notice Only the last own seal of an account is live; the earlier ones come before it, in order of arrival.
     error NotTheLastSeal(uint32 account, uint256 arrival);
@@ -202,11 +202,9 @@ interface IDoubleAuction {
     function commit(uint64 slot, bytes32 root, uint32 count) external;
 
     /// @notice Seal an order of the caller's account by an own transaction, before the gate. The last one counts, and it
-    /// replaces a relayed one. For contract wallets, and for everybody whom the relay ignores.
+    /// replaces a relayed one. For contract wallets, and for everybody whom the relay ignores. It counts for the account that
+    /// the caller owns when the slot is cleared; the seal of a caller without an account counts for nothing.
     function seal(uint64 slot, bytes32 digest) external;
-
-    /// @notice Remember the caller's account, so that its first seal costs no more than the others.
-    function rememberAccount() external returns (uint32 account);
 
     /// @notice Open an order on the chain because the relay may withhold its opening: between the gate and `openUntil`. By
     /// anybody who knows it, which before the clearing is its owner.
@@ -238,7 +236,7 @@ interface IDoubleAuction {
     function isRoot(uint64 slot, bytes32 root, SlotResult calldata result) external view returns (bool);
 
     /// @notice Return the hash chain over a slot's own seals in order of arrival, zero if there are none:
-    /// h_i = keccak256(h_(i-1) || account u32 || digest 32), h_0 = 0.
+    /// h_i = keccak256(h_(i-1) || owner 20 || digest 32), h_0 = 0.
     function ownChainOf(uint64 slot) external view returns (bytes32);
 
     /// @notice Return whether an order was opened on the chain.

@@ -16,7 +16,7 @@ library BookPasses {
     /// @notice The working state that Solidity sees too.
     struct Pass {
         uint256 entriesEnd; // where the next relayed seal goes
-        uint256 arrivals; // where own seals go, 36 bytes each, in order of arrival
+        uint256 arrivals; // where own seals go, (owner 20 || digest 32) each, in order of arrival
         uint256 ownSeals; // how many there are
         uint256 voidsEnd; // where the next void order goes
         uint256 zones; // first of the pointers to zones
@@ -32,7 +32,11 @@ library BookPasses {
         uint256 collateral; // micro-credits
         uint256 boughtWh;
         uint256 count; // number of records
+        uint256 places; // number of own seals that `arrivals` has room for
     }
+
+    /// @notice Length of an own seal in the list of arrivals.
+    uint256 internal constant OWN_SEAL_BYTES = 52;
 
     /// @dev What the EIP-712 hashing works in; words that are the same for all orders of a slot are written once.
     uint256 private constant TERMS = 0x400; // typehash, side, hash of energies, hash of prices, salt
@@ -71,7 +75,8 @@ library BookPasses {
     uint256 private constant COLLATERAL = 0x980;
     uint256 private constant BOUGHT_WH = 0x9a0;
     uint256 private constant COUNT = 0x9c0;
-    uint256 private constant END = 0x9e0;
+    uint256 private constant PLACES = 0x9e0;
+    uint256 private constant END = 0xa00;
 
     /// @dev Fields of `Certificate.Zone`, from the start of a zone; the price is at 0.
     uint256 private constant BID_ABOVE = 0x20;
@@ -86,6 +91,7 @@ library BookPasses {
     /// 1, status byte 2, zone byte 3, cash bits 160-223, owner below (`AccountWord`).
     uint256 private constant HALF_ORDER = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
     uint256 private constant U32 = 0xffffffff;
+    uint256 private constant SYSTEM = 3; // status of an account of the platform
     uint256 private constant OUT = 0x80; // mark of an order that takes part but cannot trade at the price
     uint256 private constant S_MASK = 0x7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff;
     uint256 private constant STEPS_ROW = 0x700000000; // number of steps, at its place in a row
@@ -141,13 +147,14 @@ library BookPasses {
                 }
                 salt := body
             }
-            // Put an own seal where it arrived. A place beyond the list is not written; the chain then comes out wrong.
-            function takeOwn(row, digest) {
+            // Put an own seal where it arrived, with who must have sent it: the account's owner. A place beyond the list is not written; the chain then comes out wrong.
+            function takeOwn(row, word, digest) {
                 let arrival := shr(240, calldataload(sub(shr(48, row), 2)))
-                if lt(arrival, mload(COUNT)) {
-                    let entry := add(mload(ARRIVALS), mul(arrival, 36))
-                    mstore(entry, shl(224, row))
-                    mstore(add(entry, 4), digest)
+                if lt(arrival, mload(PLACES)) {
+                    let entry := add(mload(ARRIVALS), mul(arrival, OWN_SEAL_BYTES))
+                    // an account of the platform has an owner who does not seal with it
+                    mstore(entry, shl(96, mul(word, iszero(eq(byte(2, word), SYSTEM)))))
+                    mstore(add(entry, 20), digest)
                 }
                 mstore(OWN_SEALS, add(mload(OWN_SEALS), 1))
             }
@@ -228,7 +235,7 @@ library BookPasses {
                         leave
                     }
                 }
-                default { takeOwn(row, keccak256(DIGEST, 0x42)) }
+                default { takeOwn(row, word, keccak256(DIGEST, 0x42)) }
                 body := byte(1, word) // from here on 32 times the reputation class
                 if gt(body, 7) { body := 7 }
                 body := shl(5, body)

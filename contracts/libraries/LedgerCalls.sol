@@ -21,6 +21,15 @@ library LedgerCalls {
         }
     }
 
+    /// @notice Take memory that nothing else uses, and clear it of what was left there by what used it before.
+    function takeCleared(uint256 length) internal pure returns (uint256 start) {
+        start = take(length);
+        // zeros from beyond the calldata, inside what was just taken
+        assembly ("memory-safe") {
+            calldatacopy(start, calldatasize(), length)
+        }
+    }
+
     /// @notice Begin a list of at most `count` movements.
     /// @return start Where the call starts.
     /// @return end Where the first movement goes.

@@ -49,15 +49,26 @@ library OrderHash {
     }
 
     /// @notice Return the chain over own seals after one more.
-    function chain(bytes32 running, uint32 account, bytes32 seal) internal pure returns (bytes32 next) {
-        // 68 bytes behind the free pointer, which need not outlive this.
+    function chain(bytes32 running, address owner, bytes32 seal) internal pure returns (bytes32 next) {
+        // 84 bytes behind the free pointer, which need not outlive this.
         assembly ("memory-safe") {
             let free := mload(0x40)
             mstore(free, running)
-            mstore(add(free, 0x20), shl(224, account))
-            mstore(add(free, 0x24), seal)
-            next := keccak256(free, 0x44)
+            mstore(add(free, 0x20), shl(96, owner))
+            mstore(add(free, 0x34), seal)
+            next := keccak256(free, 0x54)
         }
+    }
+
+    /// @notice Return the chain after the seal that lies in memory at `entry`: (owner 20 || digest 32).
+    function chainAt(bytes32 running, uint256 entry) internal pure returns (bytes32) {
+        uint256 owner;
+        bytes32 seal;
+        assembly ("memory-safe") {
+            owner := shr(96, mload(entry))
+            seal := mload(add(entry, 20))
+        }
+        return chain(running, address(uint160(owner)), seal);
     }
 
     /// @notice Return the digest that a DSO signs.

@@ -34,6 +34,7 @@ enum SlotPhase {
 /// @param gridData Line limits and charges that the clearing keeps; see `IGridLimits`.
 /// @param published The grid data that the DSO published, if `gridData` is a tightened form of it; empty if it is the same.
 /// @param envelopeRoot Merkle root of the import and export envelopes that go with the verdict; zero if there are none.
+/// @param strangers Own seals of senders who have no account, in any order: (arrival u16 | sender 20 | digest 32) each.
 /// @param verdict The DSO's EIP-2098 signature (64 bytes) over the `Verdict` message of exactly this result.
 struct Submission {
     uint64 slot;
@@ -42,6 +43,7 @@ struct Submission {
     bytes gridData;
     bytes published;
     bytes32 envelopeRoot;
+    bytes strangers;
     bytes verdict;
 }
 

@@ -1,8 +1,8 @@
 """What the life of an order costs on the chain, from receipts, beside the published figures of earlier auctions.
 
 Protocol, the same as the peers' were measured by: one order per account, half bids and half offers, random prices from
-a fixed seed, all transactions of the orders' lives divided by their number. Left out: deployment, admission, the first
-deposit, and the one-time `rememberAccount` of who seals by own transactions. Gas is deterministic to the unit.
+a fixed seed, all transactions of the orders' lives divided by their number. Left out: deployment, admission, and the
+first deposit. Gas is deterministic to the unit.
 """
 
 from collections.abc import Iterator, Sequence
@@ -71,8 +71,6 @@ def bench_gas(orders: Sequence[int] = ORDERS, zones: Sequence[int] = ZONES, *, l
 def _rows(world: GasWorld, orders: Sequence[int], zones: Sequence[int]) -> Iterator[dict[str, Any]]:
     for zone_count in zones:
         everybody = world.admit([number % zone_count for number in range(max(orders))])
-        remember = world.auction.call_data("rememberAccount")
-        world.send_all([(each.key.address, world.auction.address, remember) for each in everybody])
         for path in (RELAYED, OWN):
             for count in orders:
                 yield _measured(world, everybody[:count], path, zone_count)

@@ -5,11 +5,13 @@ h_i = keccak256(h_(i-1) ‖ keccak256(page_i)) with h_0 = 0.
 """
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from eth_hash.auto import keccak
+from eth_typing import ChecksumAddress
+from eth_utils.address import to_canonical_address
 
 from p2ptrade.domain.order import Side, VoidReason
 from p2ptrade.domain.position import Position
@@ -97,8 +99,20 @@ BookRecord = OpenedRecord | UnopenedRecord | SupersededRecord
 
 
 @dataclass(frozen=True, slots=True)
+class OwnSeal:
+    """A seal made by an own transaction: who sent it, and the digest of the order."""
+
+    owner: ChecksumAddress
+    digest: bytes
+
+    def pack(self) -> bytes:
+        """Return the seal as the contract's chain over own seals takes it in."""
+        return to_canonical_address(self.owner) + self.digest
+
+
+@dataclass(frozen=True, slots=True)
 class SealEntry:
-    """One entry of a list of seals."""
+    """One entry of a list of relayed seals."""
 
     account: AccountId
     digest: bytes
@@ -202,12 +216,17 @@ def ticket(digest: bytes, signature: bytes) -> bytes:
     return keccak(digest + v.to_bytes(32, "big") + signature[:HASH_BYTES] + s.to_bytes(32, "big"))
 
 
-def seal_chain(entries: Iterable[SealEntry]) -> bytes:
+def seal_chain(seals: Iterable[OwnSeal]) -> bytes:
     """Return the hash chain over own seals in their order of arrival, as the contract keeps it."""
     state = bytes(HASH_BYTES)
-    for entry in entries:
-        state = keccak(state + _ENTRY.pack(entry.account, entry.digest))
+    for seal in seals:
+        state = keccak(state + seal.pack())
     return state
+
+
+def pack_strangers(arrivals: Mapping[int, OwnSeal]) -> bytes:
+    """Return the own seals, by their order of arrival, of senders who have no account: no record of a book has them."""
+    return b"".join(_ARRIVAL.pack(arrival) + seal.pack() for arrival, seal in arrivals.items())
 
 
 def positions_hash(positions: Sequence[Position]) -> bytes:

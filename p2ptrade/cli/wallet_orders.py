@@ -183,7 +183,7 @@ def _recover(session: Session, slot: SlotNumber, side: Side, texts: list[str]) -
     if any(order.account == session.account for order in session.trader.of_slot(slot)):
         return
     own = session.market.auction.own_seals(slot, first=session.market.first_block)
-    sealed = [seal.digest for seal in own if seal.account == session.account]
+    sealed = [seal.digest for seal in own if seal.owner == session.key.address]
     direct = bool(sealed)
     if not sealed:
         pages = session.relay.book(slot).entries

@@ -1,33 +1,46 @@
 """Making the book of a slot: every sealed order as a record, opened where somebody opened it. Pure.
 
 A book holds all relayed seals that were committed and all own seals. The last own seal of an account counts; the ones
-before it, and a relayed one, are marked superseded and come directly before it.
+before it, and a relayed one, are marked superseded and come directly before it. Seals of senders without an account are
+listed beside the book.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from p2ptrade.chain.packing import BookRecord, OpenedRecord, SealEntry, SupersededRecord, UnopenedRecord, ticket
+from p2ptrade.chain.packing import (
+    BookRecord,
+    OpenedRecord,
+    OwnSeal,
+    SupersededRecord,
+    UnopenedRecord,
+    pack_strangers,
+    ticket,
+)
 from p2ptrade.domain.sealed import KeptSeal, Terms
 from p2ptrade.domain.units import AccountId
+from p2ptrade.relay.ports import Arrival
 
 
 @dataclass(frozen=True, slots=True)
 class MadeBook:
-    """The records of a slot, and the accounts whose order nobody has opened so far."""
+    """The records of a slot, the accounts whose order nobody has opened so far, and the packed seals of strangers."""
 
     records: tuple[BookRecord, ...]
     unopened: tuple[AccountId, ...]
+    strangers: bytes = b""
 
 
-def make_book(
-    committed: Iterable[KeptSeal], arrivals: Sequence[SealEntry], openings: Mapping[bytes, Terms]
-) -> MadeBook:
+def make_book(committed: Iterable[KeptSeal], arrivals: Sequence[Arrival], openings: Mapping[bytes, Terms]) -> MadeBook:
     """Return the book of committed seals and own seals; `openings` by digest may come from anywhere."""
     relayed = {kept.seal.account: kept for kept in committed}
     own: dict[AccountId, list[tuple[int, bytes]]] = {}
-    for arrival, entry in enumerate(arrivals):
-        own.setdefault(entry.account, []).append((arrival, entry.digest))
+    strangers: dict[int, OwnSeal] = {}
+    for number, arrival in enumerate(arrivals):
+        if arrival.account is None:
+            strangers[number] = arrival.seal
+        else:
+            own.setdefault(arrival.account, []).append((number, arrival.seal.digest))
     records: list[BookRecord] = []
     for account in sorted(relayed.keys() | own.keys()):
         kept, seals = relayed.get(account), own.get(account, [])
@@ -37,7 +50,7 @@ def make_book(
         records += [SupersededRecord(account, digest, arrival) for arrival, digest in seals[:-1]]
         records += [_own_record(account, digest, arrival, openings) for arrival, digest in seals[-1:]]
     unopened = tuple(record.account for record in records if isinstance(record, UnopenedRecord))
-    return MadeBook(tuple(records), unopened)
+    return MadeBook(tuple(records), unopened, pack_strangers(strangers))
 
 
 def _own_record(account: AccountId, digest: bytes, arrival: int, openings: Mapping[bytes, Terms]) -> BookRecord:

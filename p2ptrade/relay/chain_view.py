@@ -8,13 +8,13 @@ from p2ptrade.chain.contracts.double_auction import DoubleAuction, Submission
 from p2ptrade.chain.contracts.grid_limits import GridLimits
 from p2ptrade.chain.contracts.ledger import Ledger
 from p2ptrade.chain.contracts.relay_stake import RelayStake
-from p2ptrade.chain.packing import SIGNATURE_BYTES, OpenedRecord, SealEntry, unpack_book
+from p2ptrade.chain.packing import SIGNATURE_BYTES, OpenedRecord, unpack_book
 from p2ptrade.domain.grid_data import GridData
 from p2ptrade.domain.participant import AccountState, CoverRules
 from p2ptrade.domain.sealed import Terms
 from p2ptrade.domain.units import AccountId, SlotNumber
 from p2ptrade.errors import InputError
-from p2ptrade.relay.ports import Call, Challenge, Cleared, Head, Submittable
+from p2ptrade.relay.ports import Arrival, Call, Challenge, Cleared, Head, Submittable
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,11 @@ class AuctionView:
         """Return the relay's commitment of a slot."""
         return self.auction.root(slot, first=self.first_block)
 
-    def own_seals(self, slot: SlotNumber) -> tuple[SealEntry, ...]:
+    def arrivals(self, slot: SlotNumber) -> tuple[Arrival, ...]:
         """Return the seals made by own transactions, in their order of arrival."""
         seals = self.auction.own_seals(slot, first=self.first_block)
-        return tuple(SealEntry(seal.account, seal.digest) for seal in seals)
+        accounts = self.ledger.accounts_of({seal.owner for seal in seals})
+        return tuple(Arrival(seal, accounts.get(seal.owner)) for seal in seals)
 
     def opened(self, slot: SlotNumber) -> Mapping[bytes, Terms]:
         """Return the orders that their owners opened on the chain, by digest."""
@@ -85,7 +86,9 @@ class AuctionView:
         result = self.auction.result(challenge.slot, first=self.first_block).struct()
         return Call(self.stake.address, self.stake.call_data("answer", *claim, signature, [entries], result))
 
-    def clear_call(self, slot: SlotNumber, book: bytes, result: Submittable, published: GridData) -> Call:
+    def clear_call(
+        self, slot: SlotNumber, book: bytes, strangers: bytes, result: Submittable, published: GridData
+    ) -> Call:
         """Return the call that clears a slot whose book is one page."""
         submission = Submission(
             slot=slot,
@@ -95,6 +98,7 @@ class AuctionView:
             published=b"" if result.grid == published else published.pack(),
             envelope_root=result.verdict.envelope_root,
             verdict=result.verdict.signature,
+            strangers=strangers,
         )
         return Call(self.auction.address, self.auction.clear_data(submission))
 

@@ -103,7 +103,7 @@ class Desk:
         """
         self.require_openings(slot)
         seals = self._store.seals(slot)
-        own = {entry.account: entry.digest for entry in self._chain.own_seals(slot)}
+        own = {arrival.account: arrival.seal.digest for arrival in self._chain.arrivals(slot)}
         taken: dict[bytes, Terms] = {}
         refusals: list[str | None] = []
         for account, terms in openings:
@@ -132,7 +132,7 @@ class Desk:
             raise RefusedError(f"the grid operator published nothing for slot {slot}")
         seals = self._store.seals(slot)
         openings = self._store.openings(slot) | dict(self._chain.opened(slot))
-        made = make_book(seals.values(), self._chain.own_seals(slot), openings)
+        made = make_book(seals.values(), self._chain.arrivals(slot), openings)
         return PublicBook(entries_of(seals), tuple(pack_book(made.records)), grid.pack())
 
     def state(self, slot: SlotNumber, progress: Progress) -> SlotState:

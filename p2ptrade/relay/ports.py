@@ -6,7 +6,7 @@ from typing import Protocol
 
 from eth_typing import ChecksumAddress
 
-from p2ptrade.chain.packing import SealEntry
+from p2ptrade.chain.packing import OwnSeal
 from p2ptrade.domain.grid_data import GridData
 from p2ptrade.domain.outgoing import Outgoing
 from p2ptrade.domain.participant import AccountState, CoverRules
@@ -53,6 +53,14 @@ class Challenge:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """A seal that came by an own transaction, and the account of its sender, who may be a stranger without one."""
+
+    seal: OwnSeal
+    account: AccountId | None
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A call to be sent as a transaction."""
 
@@ -79,7 +87,7 @@ class ChainView(Protocol):
         """Return the relay's commitment of a slot."""
         ...
 
-    def own_seals(self, slot: SlotNumber) -> tuple[SealEntry, ...]:
+    def arrivals(self, slot: SlotNumber) -> tuple[Arrival, ...]:
         """Return the seals made by own transactions, in their order of arrival."""
         ...
 
@@ -107,7 +115,9 @@ class ChainView(Protocol):
         """Return the call that shows a claimed seal in the commitment made of `entries`."""
         ...
 
-    def clear_call(self, slot: SlotNumber, book: bytes, result: "Submittable", published: GridData) -> Call:
+    def clear_call(
+        self, slot: SlotNumber, book: bytes, strangers: bytes, result: "Submittable", published: GridData
+    ) -> Call:
         """Return the call that clears a slot whose book is one page."""
         ...
 

@@ -110,7 +110,7 @@ class Relay:
         if sent is not None and sent.succeeded is not False:
             progress.stands = "the clearing is on its way"
             return
-        arrivals = self.chain.own_seals(slot)
+        arrivals = self.chain.arrivals(slot)
         openings = self.store.openings(slot) | dict(self.chain.opened(slot))
         made = make_book(self._committed(slot).values(), arrivals, openings)
         if not made.records:
@@ -156,7 +156,8 @@ class Relay:
         self.checkpoint("relay.approved")
         progress.attempts += 1
         progress.given_up = progress.attempts >= CLEAR_ATTEMPTS_MAX
-        if self._submit(f"clear/{slot}", self.chain.clear_call(slot, pages[0], result, published), slot, progress):
+        call = self.chain.clear_call(slot, pages[0], made.strangers, result, published)
+        if self._submit(f"clear/{slot}", call, slot, progress):
             progress.stands = "the clearing is on its way"
             _log.info("clearing", slot=slot, records=len(made.records), rounds=result.rounds)
 

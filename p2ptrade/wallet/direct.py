@@ -31,7 +31,7 @@ class DirectChannel:
         """Seal an order that has been written down, and return it with the time of its block.
 
         Raises:
-            RefusedError: the gate has closed, or the account cannot seal.
+            RefusedError: the gate has closed.
         """
         data = self.auction.call_data("seal", order.slot, order.digest)
         sent = self._send(order, "seal", data)

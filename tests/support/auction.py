@@ -22,11 +22,13 @@ from eth_hash.auto import keccak
 from p2ptrade.chain.packing import (
     BookRecord,
     OpenedRecord,
+    OwnSeal,
     SealEntry,
     SupersededRecord,
     UnopenedRecord,
     pack_book,
     pack_entries,
+    pack_strangers,
     running_hash,
     ticket,
 )
@@ -232,10 +234,15 @@ class Slot:
         sender = self.market.relay.address
         return self.auction.send("commit", self.number, self.root(), len(self.relayed), sender=sender)
 
-    def own_entries(self) -> list[SealEntry]:
-        """Return the own seals in order of arrival."""
+    def strangers(self) -> bytes:
+        """Return the own seals of senders without an account, whom this calls account 0."""
         domain = self.market.domain
-        return [SealEntry(AccountId(trader.account), order.digest(domain)) for trader, order in self.own]
+        seals = {
+            arrival: OwnSeal(trader.key.address, order.digest(domain))
+            for arrival, (trader, order) in enumerate(self.own)
+            if trader.account == 0
+        }
+        return pack_strangers(seals)
 
     def seal_and_close(self) -> None:
         """Commit what was relayed and close the gate; wait out the openings if one is withheld."""
@@ -250,7 +257,8 @@ class Slot:
         domain = self.market.domain
         own: dict[int, list[tuple[int, OrderMessage]]] = {}
         for arrival, (trader, order) in enumerate(self.own):
-            own.setdefault(trader.account, []).append((arrival, order))
+            if trader.account != 0:
+                own.setdefault(trader.account, []).append((arrival, order))
         records: list[BookRecord] = []
         for account in sorted(self.relayed.keys() | own.keys()):
             seals = own.get(account, [])
@@ -296,6 +304,7 @@ class Slot:
             "gridData": kept.pack(),
             "published": b"" if grid is None else self.grid.pack(),
             "envelopeRoot": bytes(32),
+            "strangers": self.strangers(),
             "verdict": None,
         }
         fields.update(changes)

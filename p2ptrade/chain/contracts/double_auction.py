@@ -10,12 +10,12 @@ from eth_utils.address import to_checksum_address
 
 from p2ptrade.chain.client import LATEST, Block
 from p2ptrade.chain.contracts.base import ContractWrapper
+from p2ptrade.chain.packing import OwnSeal
 from p2ptrade.domain.metered import NO_ENERGY, NO_MONEY
 from p2ptrade.domain.metered import ClearedSlot as TradedTotals
 from p2ptrade.domain.participant import CLASSES, CoverRules
 from p2ptrade.domain.slot import Windows
 from p2ptrade.domain.units import (
-    AccountId,
     AmountMicro,
     EnergyWh,
     PriceHalfMicroPerKwh,
@@ -70,14 +70,6 @@ class SlotResult:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnSeal:
-    """A seal made by the owner's own transaction."""
-
-    account: AccountId
-    digest: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class ClearedSlot:
     """A clearing as the chain recorded it; `positions` and `voids` are packed records."""
 
@@ -95,7 +87,7 @@ class ClearedSlot:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """Everything that clears a slot."""
+    """Everything that clears a slot; `strangers` are the packed own seals of senders without an account."""
 
     slot: SlotNumber
     book: bytes
@@ -104,6 +96,7 @@ class Submission:
     published: bytes
     envelope_root: bytes
     verdict: bytes
+    strangers: bytes = b""
 
 
 class DoubleAuction(ContractWrapper):
@@ -144,7 +137,7 @@ class DoubleAuction(ContractWrapper):
     def own_seals(self, slot: SlotNumber, *, first: Block, last: Block = LATEST) -> tuple[OwnSeal, ...]:
         """Return the seals of a slot made by own transactions, in order of arrival."""
         records = self.events("Sealed", first=first, last=last, where={"slot": slot})
-        return tuple(OwnSeal(AccountId(each.values["account"]), each.values["digest"]) for each in records)
+        return tuple(OwnSeal(to_checksum_address(each.values["owner"]), each.values["digest"]) for each in records)
 
     def opened(self, slot: SlotNumber, *, first: Block, last: Block = LATEST) -> dict[bytes, bytes]:
         """Return the records that owners opened on the chain, by the digest they open."""
@@ -184,6 +177,7 @@ class DoubleAuction(ContractWrapper):
             submission.grid_data,
             submission.published,
             submission.envelope_root,
+            submission.strangers,
             submission.verdict,
         )
         return self.call_data("clear", fields)

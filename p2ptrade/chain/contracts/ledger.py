@@ -1,6 +1,6 @@
 """The ledger: cash accounts of participants and of the platform's functions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
 from eth_typing import ChecksumAddress
@@ -35,6 +35,15 @@ class Ledger(ContractWrapper):
     def account_of(self, owner: ChecksumAddress, *, block: Block = LATEST) -> AccountId | None:
         """Return the participant's account that `owner` has."""
         return AccountId(self.read("accountOf", owner, block=block)) or None
+
+    def accounts_of(
+        self, owners: Collection[ChecksumAddress], *, block: Block = LATEST
+    ) -> Mapping[ChecksumAddress, AccountId]:
+        """Return the participants' accounts of those among `owners` who have one, in one round trip."""
+        if not owners:
+            return {}
+        found = self.read_many("accountOf", [(owner,) for owner in owners], block=block)
+        return {owner: AccountId(account) for owner, account in zip(owners, found, strict=True) if account}
 
     def cash(self, account: AccountId, *, block: Block = LATEST) -> AmountMicro:
         """Return the cash of an account in micro-credits; a debt is negative."""

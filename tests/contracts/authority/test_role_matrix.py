@@ -63,7 +63,7 @@ MATRIX: Final[dict[str, dict[str, Role | str]]] = {
         "setAuthority": NOBODYS,
     },
     "DoubleAuction": {
-        **dict.fromkeys(["commit", "seal", "open", "clear", "refund", "rememberAccount"], OPEN),
+        **dict.fromkeys(["commit", "seal", "open", "clear", "refund"], OPEN),
         **dict.fromkeys(["openPage", "fillPage"], OPEN),
         "handOver": MARKET,
         "appointDso": A,

@@ -14,20 +14,23 @@ from eth_hash.auto import keccak
 
 from p2ptrade.chain.packing import (
     OpenedRecord,
+    OwnSeal,
     SealEntry,
     UnopenedRecord,
     pack_entries,
+    pack_strangers,
     running_hash,
+    ticket,
     unpack_positions,
     unpack_voids,
 )
-from p2ptrade.chain.typed_data import OrderMessage, TermsMessage, auction_domain, sign
+from p2ptrade.chain.typed_data import OrderMessage, TermsMessage, auction_domain, order_digest, sign
 from p2ptrade.domain.grid_data import Charges, GridData, ZoneLimits
 from p2ptrade.domain.order import Side, Step, VoidReason
 from p2ptrade.domain.units import AccountId, EnergyWh, PriceMicroPerKwh, ZoneId
 from tests.support.auction import BONDS, LAPSED, Market, Slot, Trader, deploy_market, one_zone, star
 from tests.support.chain import CHAIN_ID, reverts
-from tests.support.platform import CREDIT
+from tests.support.platform import CREDIT, RETAILER
 
 ORDER_OF_CURVE = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
@@ -210,7 +213,6 @@ def test_a_seal_is_taken_to_the_second_before_the_gate_and_no_later(market: Mark
     # Pitfall "timestamp moved by validators": a second decides nothing but whether one seal is in or out.
     (trader,) = market.admit([0])
     slot = market.new_slot()
-    market.auction.send("rememberAccount", sender=trader.key.address)
 
     market.chain.next_block_at(slot.gate_s + shift)
 
@@ -243,11 +245,88 @@ def test_a_clearing_is_taken_between_gate_and_its_window_end(market: Market, shi
 # --------------------------------------------------------------------------------------------------------- own seals
 
 
-def test_a_stranger_cannot_seal(market: Market) -> None:
+def test_seals_of_strangers_stop_nobody_and_bind_nobody(market: Market) -> None:
+    # A seal costs whom it comes from, not the slot: who has no account stands beside the book, in the place of arrival.
+    buyer, seller = market.admit([0, 0])
     slot = market.new_slot()
+    strangers = [Trader(name, market.chain.key(name), 0) for name in ("stranger", "another")]
+    for trader in (strangers[0], buyer, strangers[1], strangers[0], seller, strangers[0]):
+        slot.seal(trader, Side.OFFER if trader is seller else Side.BID, [(500, 200_000)])
+    slot.seal_and_close()
+    listed = slot.strangers()
+    seals = [listed[at : at + 54] for at in range(0, len(listed), 54)]
+    assert len(seals) == 4
+    exchanged = seals[0][:2] + seals[1][2:] + seals[1][:2] + seals[0][2:]
+    forged = seals[0][:2] + keccak(b"nobody")[:20] + seals[0][22:]
+    far = b"\xff\xff" + seals[3][2:]
 
-    with reverts("NoAccount", caller=market.chain.address("stranger")):
-        market.auction.send("seal", slot.number, keccak(b"x"), sender=market.chain.address("stranger"))
+    for wrong in (
+        b"",
+        listed[54:],
+        listed + seals[0],
+        exchanged + listed[108:],
+        forged + listed[54:],
+        listed[:162] + far,
+    ):
+        with reverts("WrongOwnSeals", slot=slot.number):
+            slot.clear(strangers=wrong)
+    with reverts("BadList", length=215, recordLength=54):
+        slot.clear(strangers=listed[:-1])
+    cleared = slot.clear(strangers=b"".join(reversed(seals))).event(market.auction, "Cleared")
+
+    assert [p.energy_wh for p in unpack_positions(cleared["positions"])] == [500, -500]
+
+
+def test_a_participants_seal_cannot_be_passed_off_as_a_strangers(market: Market) -> None:
+    buyer, seller = market.admit([0, 0])
+    slot = market.new_slot()
+    for trader, side in ((buyer, Side.BID), (seller, Side.OFFER)):
+        slot.seal(trader, side, [(500, 200_000)])
+    slot.seal_and_close()
+    dropped = pack_strangers({0: OwnSeal(buyer.key.address, slot.own[0][1].digest(market.domain))})
+    kept = slot.records()[1].pack()
+
+    with reverts("NotAStranger", sender=buyer.key.address):
+        slot.clear(book=kept, strangers=dropped, prices=[0])
+    with reverts("NotAStranger", sender=buyer.key.address):
+        slot.clear(strangers=dropped)
+
+
+def test_who_owns_an_account_of_the_platform_does_not_seal_with_it(market: Market) -> None:
+    # The owner of the retailer's account trades with an account of its own: no book can make that seal the retailer's.
+    (trader,) = market.admit([0])
+    market.platform.ledger.send("setSystemOwner", RETAILER, trader.key.address, sender=market.platform.admin)
+    slot = market.new_slot()
+    slot.seal(trader, Side.BID, [(500, 200_000)])
+    slot.seal_and_close()
+    ((_, order),) = slot.own
+    market.chain.warp_to(slot.open_until_s)
+    opened = OpenedRecord(AccountId(RETAILER), Side.BID, ((500, 200_000),), order.salt, arrival=0)
+    unopened = UnopenedRecord(AccountId(RETAILER), order.digest(market.domain), arrival=0)
+
+    for record in (opened, unopened):
+        with reverts("WrongOwnSeals", slot=slot.number):
+            slot.clear(book=record.pack(), prices=[0])
+    slot.clear()
+
+
+def test_a_stranger_who_is_admitted_in_time_stands_in_the_book(market: Market) -> None:
+    key = market.chain.key(f"trader {market._names}")
+    slot = market.new_slot()
+    slot.seal(Trader("early", key, 0), Side.BID, [(500, 200_000)])
+    (admitted,) = market.admit([0])
+    assert admitted.key.address == key.address
+    slot.seal_and_close()
+    with reverts("NotAStranger", sender=key.address):
+        slot.clear()
+    slot.own[0] = (admitted, slot.own[0][1])
+    market.chain.warp_to(slot.open_until_s)
+    digest = slot.own[0][1].digest(market.domain)
+    unopened = UnopenedRecord(AccountId(admitted.account), digest, arrival=0).pack()
+
+    slot.clear(book=unopened)
+
+    assert market.platform.cash(admitted.account) == 100 * CREDIT - BONDS[0]
 
 
 def test_a_copied_seal_opens_for_its_owner_only_and_costs_the_copier_a_bond(market: Market) -> None:
@@ -296,6 +375,31 @@ def test_own_seals_left_out_or_given_another_place_are_refused(market: Market) -
     with reverts("TruncatedBook"):
         slot.clear(book=first + replaced, prices=[0])
     slot.clear()
+
+
+def test_what_a_book_left_in_memory_does_not_stand_for_an_own_seal(market: Market) -> None:
+    # The book is hashed in memory that the list of own seals is taken from later. A place that no record fills must be
+    # empty: else a relay could write the seal that it drops into bad records, and have an unsealed order in its place.
+    victim, cheat, seller = market.admit([0, 0, 0])
+    slot = market.new_slot()
+    slot.seal(victim, Side.BID, [(500, 200_000)])
+    slot.seal(seller, Side.OFFER, [(500, 100_000)])
+    kept = slot.records()[1].pack()
+    unsealed = OpenedRecord(AccountId(cheat.account), Side.BID, ((500, 200_000),), market.next_salt(), arrival=1).pack()
+    dropped = (bytes.fromhex(victim.key.address[2:]) + slot.own[0][1].digest(market.domain)) * 2
+    bad = [UnopenedRecord(AccountId(10**6 + n), dropped[:32], dropped[32:96]) for n in range(400)]
+    book = unsealed + kept + b"".join(record.pack() for record in bad)
+    digests = [order_digest(market.domain, slot.number, record.account, record.sealed) for record in bad]
+    entries = [
+        SealEntry(record.account, ticket(digest, dropped[32:96])) for record, digest in zip(bad, digests, strict=True)
+    ]
+    root = running_hash([pack_entries(entries)])
+    market.auction.send("commit", slot.number, root, len(entries), sender=market.relay.address)
+    market.chain.warp_to(slot.gate_s)
+    seal = bytes.fromhex(seller.key.address[2:]) + slot.own[1][1].digest(market.domain)
+
+    with reverts("WrongOwnSeals", slot=slot.number, found=keccak(keccak(bytes(32 + 52)) + seal)):
+        slot.clear(book=book, prices=[0])
 
 
 def test_a_relayed_seal_cannot_stand_beside_a_live_own_one(market: Market) -> None:
@@ -441,7 +545,7 @@ def test_only_the_dsos_signature_over_exactly_this_result_clears(market: Market,
     slot.clear(honest)
 
 
-NAMES = ("slot", "book", "prices", "gridData", "published", "envelopeRoot", "verdict")
+NAMES = ("slot", "book", "prices", "gridData", "published", "envelopeRoot", "strangers", "verdict")
 
 
 def test_a_dso_that_never_signs_lets_the_slot_lapse_and_locks_nothing(market: Market, slot: Slot) -> None:

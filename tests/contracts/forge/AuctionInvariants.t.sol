@@ -371,7 +371,7 @@ contract AuctionHandler is Test {
         bytes32 digest =
             _typed(keccak256(abi.encode(verdictType, slot, bookHash, pricesHash, keccak256(_gridData), bytes32(0))));
         (bytes32 r, bytes32 vs) = vm.signCompact(key, digest);
-        submission = Submission(slot, book, prices, _gridData, "", 0, abi.encodePacked(r, vs));
+        submission = Submission(slot, book, prices, _gridData, "", 0, "", abi.encodePacked(r, vs));
     }
 
     function _positionsOf(Vm.Log[] memory logs) private view returns (bytes memory positions) {

@@ -2,18 +2,21 @@
 
 import pytest
 from eth_utils import keccak
+from eth_utils.address import to_checksum_address
 from hypothesis import given
 from hypothesis import strategies as st
 
 from p2ptrade.chain.packing import (
     BookRecord,
     OpenedRecord,
+    OwnSeal,
     SealEntry,
     SupersededRecord,
     UnopenedRecord,
     pack_book,
     pack_entries,
     pack_positions,
+    pack_strangers,
     running_hash,
     seal_chain,
     unpack_book,
@@ -93,13 +96,20 @@ def test_pages_keep_a_superseded_seal_with_the_one_that_replaces_it() -> None:
     assert [list(unpack_book(page)) for page in pages] == [book[:1], book[1:]]
 
 
-def test_the_running_hash_and_the_chain_of_seals_follow_their_definitions() -> None:
+def test_the_running_hash_follows_its_definition() -> None:
     entries = [SealEntry(AccountId(1), b"a" * 32), SealEntry(AccountId(2), b"b" * 32)]
     one, two = pack_entries(entries[:1]), pack_entries(entries[1:])
 
     assert unpack_entries(one + two) == entries
     assert running_hash([one, two]) == keccak(keccak(bytes(32) + keccak(one)) + keccak(two))
-    assert seal_chain(entries) == keccak(keccak(bytes(32) + one) + two)
+
+
+def test_the_chain_of_own_seals_runs_over_sender_and_digest() -> None:
+    seals = [OwnSeal(to_checksum_address(bytes([number]) * 20), bytes([number + 8]) * 32) for number in (1, 2)]
+    one, two = (bytes([number]) * 20 + bytes([number + 8]) * 32 for number in (1, 2))
+
+    assert seal_chain(seals) == keccak(keccak(bytes(32) + one) + two)
+    assert pack_strangers({513: seals[1]}) == b"\2\1" + two
 
 
 @given(st.integers(-(2**31) + 1, 2**31 - 1), st.integers(0, 2**56 - 1), st.integers(0, 2**56 - 1))

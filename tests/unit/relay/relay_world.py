@@ -7,7 +7,7 @@ from pathlib import Path
 from eth_typing import ChecksumAddress
 
 from p2ptrade.chain.keys import SigningKey
-from p2ptrade.chain.packing import SealEntry, running_hash, unpack_entries
+from p2ptrade.chain.packing import running_hash, unpack_entries
 from p2ptrade.chain.typed_data import OrderMessage, auction_domain
 from p2ptrade.domain.grid_data import ROOT, Charges, GridData, ZoneLimits
 from p2ptrade.domain.order import Side, Step
@@ -24,7 +24,14 @@ from p2ptrade.domain.units import (
     ZoneId,
 )
 from p2ptrade.relay.desk import Desk
-from p2ptrade.relay.ports import Call, Challenge, Cleared, Head, Submittable
+from p2ptrade.relay.ports import (
+    Arrival,
+    Call,
+    Challenge,
+    Cleared,
+    Head,
+    Submittable,
+)
 from p2ptrade.relay.service import Relay
 from p2ptrade.store import Database
 from p2ptrade.store.relay import RelayTable
@@ -86,7 +93,7 @@ class FakeChain:
     now_s: int = BEFORE_GATE
     homes: Sequence[Home] = ()
     roots: dict[SlotNumber, bytes] = field(default_factory=dict)
-    arrivals: tuple[SealEntry, ...] = ()
+    own: tuple[Arrival, ...] = ()
     opened_there: dict[bytes, Terms] = field(default_factory=dict)
     grid: GridData | None = GRID
     cleared_as: Cleared | None = None
@@ -111,8 +118,8 @@ class FakeChain:
     def root(self, slot: SlotNumber) -> bytes | None:
         return self.roots.get(slot)
 
-    def own_seals(self, slot: SlotNumber) -> tuple[SealEntry, ...]:
-        return self.arrivals if slot == SLOT else ()
+    def arrivals(self, slot: SlotNumber) -> tuple[Arrival, ...]:
+        return self.own if slot == SLOT else ()
 
     def opened(self, slot: SlotNumber) -> Mapping[bytes, Terms]:
         return self.opened_there
@@ -132,9 +139,11 @@ class FakeChain:
     def answer_call(self, challenge: Challenge, signature: bytes, entries: bytes) -> Call:
         return Call(AUCTION, b"answer" + signature + entries)
 
-    def clear_call(self, slot: SlotNumber, book: bytes, result: Submittable, published: GridData) -> Call:
+    def clear_call(
+        self, slot: SlotNumber, book: bytes, strangers: bytes, result: Submittable, published: GridData
+    ) -> Call:
         self.cleared_with.append((book, result))
-        return Call(AUCTION, b"clear" + book)
+        return Call(AUCTION, b"clear" + book + strangers)
 
 
 @dataclass

@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 
 from p2ptrade.chain.packing import (
     OpenedRecord,
+    OwnSeal,
     SealEntry,
     UnopenedRecord,
     pack_entries,
@@ -23,7 +24,10 @@ from p2ptrade.domain.sealed import Terms
 from p2ptrade.domain.units import EnergyWh, ZoneId
 from p2ptrade.errors import InputError, PeerUnreachableError, RefusedError
 from p2ptrade.relay.app import make_relay_app
-from p2ptrade.relay.ports import Challenge
+from p2ptrade.relay.ports import (
+    Arrival,
+    Challenge,
+)
 from p2ptrade.transport.clients import RelayClient
 from p2ptrade.transport.daemon import Health
 from p2ptrade.transport.schemas.grid import RefusedVerdict, VerdictRequest
@@ -195,7 +199,7 @@ def test_an_opening_on_the_chain_counts_like_one_with_the_relay(world: World) ->
 
 def test_own_seals_are_in_the_book_with_their_order_of_arrival(world: World) -> None:
     own = (SELLER, BUYER)
-    world.chain.arrivals = tuple(SealEntry(each.account, each.order.digest(DOMAIN)) for each in own)
+    world.chain.own = tuple(Arrival(OwnSeal(each.key.address, each.order.digest(DOMAIN)), each.account) for each in own)
     world.chain.now_s = AFTER_GATE
     send_openings(world, BUYER, SELLER)
 
