@@ -43,6 +43,7 @@ from p2ptrade.domain.units import (
     U32_MAX,
     AccountId,
     AmountMicro,
+    EnergyWh,
     PriceHalfMicroPerKwh,
     PriceMicroPerKwh,
     SlotNumber,

@@ -173,7 +173,7 @@ class Slot:
     own: list[tuple[Trader, OrderMessage]] = field(default_factory=list)
     unopened: set[int] = field(default_factory=set)
     signatures: dict[int, bytes] = field(default_factory=dict)
-    result: tuple[Any, ...] = NO_RESULT
+    cleared_by: Receipt | None = None
 
     @property
     def start_s(self) -> int:
@@ -326,11 +326,15 @@ class Slot:
         return sign(message, self.market.domain, key)
 
     def clear(self, submission: list[Any] | None = None, **changes: Any) -> Receipt:
-        """Clear the slot; anybody may. Whoever needs its result later finds it in `result`."""
+        """Clear the slot; anybody may."""
         fields = self.submission(**changes) if submission is None else submission
-        receipt = self.auction.send("clear", tuple(fields), sender=self.market.chain.address("anybody"))
-        self.result = tuple(receipt.event(self.auction, "Cleared")["result"])
-        return receipt
+        self.cleared_by = self.auction.send("clear", tuple(fields), sender=self.market.chain.address("anybody"))
+        return self.cleared_by
+
+    @property
+    def result(self) -> tuple[Any, ...]:
+        """What the slot was cleared to, as the event has it: callers of the contract show it again."""
+        return NO_RESULT if self.cleared_by is None else tuple(self.cleared_by.event(self.auction, "Cleared")["result"])
 
     def receipt(self, order: OrderMessage, received_at: int, key: Key | None = None) -> bytes:
         """Return the relay's receipt for a seal."""

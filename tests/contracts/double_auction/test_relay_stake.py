@@ -7,6 +7,8 @@ there is no claim. Given a stake, when it is asked back: then the relay cannot c
 be claimed any more.
 """
 
+from typing import Any
+
 import pytest
 
 from p2ptrade.chain.packing import running_hash
@@ -53,11 +55,18 @@ def claim_of(slot: Slot, order: OrderMessage) -> tuple[object, ...]:
     return (slot.auction, slot.number, order.account, order.digest(slot.market.domain))
 
 
-def answer(slot: Slot, order: OrderMessage, pages: list[bytes], *, signature: bytes | None = None) -> Receipt:
+def answer(
+    slot: Slot,
+    order: OrderMessage,
+    pages: list[bytes],
+    *,
+    signature: bytes | None = None,
+    result: tuple[Any, ...] | None = None,
+) -> Receipt:
     """Show that an order is in the commitment, with the signature that the relay took it with."""
     market = slot.market
     signed = slot.signatures[order.account] if signature is None else signature
-    shown = (*claim_of(slot, order), signed, pages, slot.result)
+    shown = (*claim_of(slot, order), signed, pages, result or slot.result)
     return market.stake.send("answer", *shown, sender=market.chain.address("anybody"))
 
 
@@ -128,9 +137,8 @@ def test_once_cleared_the_commitment_is_shown_in_the_slots_result(market: Market
 
     # The list that the relay should have committed to, with results that would bear it out.
     for result in (honest, (*honest[:-1], slot.root()), NO_RESULT, (*NO_RESULT[:-1], slot.root())):
-        slot.result = result
         with reverts("WrongEntries", slot=slot.number):
-            answer(slot, order, [slot.entries()])
+            answer(slot, order, [slot.entries()], result=result)
 
 
 def test_a_relay_that_committed_another_signature_cannot_answer(market: Market) -> None:
