@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from random import Random
 
 
 class Fate(StrEnum):
@@ -79,9 +79,13 @@ class Score:
         return 100 * self.killed / self.count if self.count else 0.0
 
 
-def sampled(mutants: Sequence[Mutant], seed: str) -> list[Mutant]:
-    """Return the mutants in an order that the seed decides."""
-    return Random(seed).sample(list(mutants), len(mutants))
+def sampled(mutants: Iterable[Mutant], seed: str) -> list[Mutant]:
+    """Return the mutants in an order that the seed decides, and that does not depend on which others there are."""
+
+    def rank(mutant: Mutant) -> bytes:
+        return hashlib.sha256(f"{seed}/{mutant}".encode()).digest()
+
+    return sorted(mutants, key=rank)
 
 
 def read_journal(path: Path) -> list[Verdict]:
