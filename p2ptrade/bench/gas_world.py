@@ -16,11 +16,13 @@ from p2ptrade.chain.abi import load
 from p2ptrade.chain.client import ChainClient, TransactionReceipt
 from p2ptrade.chain.contracts.double_auction import DoubleAuction
 from p2ptrade.chain.contracts.ledger import Ledger
-from p2ptrade.chain.deployment_plan import OPERATOR_ACCOUNT, Holders, Parameters, Plan, steps
+from p2ptrade.chain.deployment_plan import steps
 from p2ptrade.chain.dev_chain import DevChain
 from p2ptrade.chain.engine import EngineOptions, Mining, start
 from p2ptrade.chain.engine_command import free_port
 from p2ptrade.chain.keys import SigningKey
+from p2ptrade.chain.market_parameters import Holders, Parameters, Plan
+from p2ptrade.domain.settlement import SystemAccount
 from p2ptrade.domain.units import MICRO_PER_CREDIT, SLOT_SECONDS, AccountId
 from p2ptrade.errors import ChainError
 
@@ -56,7 +58,7 @@ class GasWorld:
         self._deploy()
         self.auction = DoubleAuction(client, self.addresses["DoubleAuction"])
         self.ledger = Ledger(client, self.addresses["Ledger"])
-        self._pay_in({OPERATOR_ACCOUNT: 2 * self.parameters.relay_stake_micro})
+        self._pay_in({SystemAccount.OPERATOR: 2 * self.parameters.relay_stake_micro})
         self.send("relay", "RelayStake", "stake", self.parameters.relay_stake_micro)
 
     @property

@@ -20,10 +20,11 @@ from p2ptrade.chain.abi import load
 from p2ptrade.chain.client import ChainClient
 from p2ptrade.chain.contracts.authority import Authority, Role
 from p2ptrade.chain.deployed import ADDRESSES_FILE, Deployment, require_code
-from p2ptrade.chain.deployment_plan import Addresses, Plan, Step, steps
+from p2ptrade.chain.deployment_plan import Addresses, Step, steps
 from p2ptrade.chain.function_roles import CONTRACT_ROLES
 from p2ptrade.chain.journal import Journal
 from p2ptrade.chain.keys import SigningKey
+from p2ptrade.chain.market_parameters import Plan
 from p2ptrade.chain.outbox import Outbox
 from p2ptrade.chain.transaction import unsigned
 from p2ptrade.domain.checkpoint import Checkpoint, pass_by

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from p2ptrade.chain.deployment_plan import REWARDS_ACCOUNT
 from p2ptrade.cli.office_session import acting
 from p2ptrade.cli.options import ConfigOption, DryRunOption, JsonOption
 from p2ptrade.config import load_settings
+from p2ptrade.domain.settlement import SystemAccount
 from p2ptrade.domain.units import AccountId, AmountMicro
 from p2ptrade.errors import RefusedError
 from p2ptrade.office import service
@@ -92,7 +92,7 @@ def fund(
 ) -> None:
     """Pay credits that the treasurer holds into the rewards account."""
     with acting(config, "treasurer") as (market, treasurer):
-        account = AccountId(REWARDS_ACCOUNT)
+        account = AccountId(SystemAccount.REWARDS)
         for intent in service.pay_in(market, treasurer, account, AmountMicro(amount_micro), f"rewards/{reference}"):
             treasurer.wait(intent)
         held = market.ledger.cash(account)

@@ -18,7 +18,7 @@ from p2ptrade.domain.slot import slot_at, start_of
 from p2ptrade.domain.units import EnergyWh, SlotNumber
 from p2ptrade.errors import InputError, RefusedError
 from p2ptrade.wallet import human
-from p2ptrade.wallet.tokens import Holding, for_certificate, holdings
+from p2ptrade.wallet.tokens import Holding, for_certificate, holdings, in_parts
 
 certificate_app = typer.Typer(help="Certificates of 1 MWh of retired energy tokens.", no_args_is_help=True)
 
@@ -98,19 +98,26 @@ def issue_certificate(
     """Retire tokens of exactly 1 MWh and make a certificate of them."""
     with open_session(config) as session:
         held = [each for each in _held(session, None, None) if not slots or each.slot in slots]
-        chosen = for_certificate(held)
-        confirm([f"retire 1 MWh of {len(chosen)} slots for good, for a certificate"], yes=yes, dry_run=dry_run)
         market, outbox = session.market, session.direct.outbox(session.account)
         certificates, token = market.green_certificate, market.energy_token
+        gathered_wh = certificates.gathered(session.key.address)
+        parts = list(in_parts(for_certificate(held, gathered_wh)))
+        energy = human.kwh(sum(sum(part.values()) for part in parts))
+        confirm(
+            [f"retire {energy} of {sum(map(len, parts))} slots for good, for a certificate"], yes=yes, dry_run=dry_run
+        )
         # The contract retires tokens of its caller only, so the approval may stay.
         if not token.is_approved(session.key.address, certificates.address):
             approval = token.approve_data(certificates.address)
             act_now(outbox, "approve-certificates", token.address, approval)
-        sent = act_now(outbox, "certificate", certificates.address, certificates.issue_data(chosen))
+        for part in parts[:-1]:
+            act_now(outbox, "certificate", certificates.address, certificates.part_data(part, last=False))
+        sent = act_now(outbox, "certificate", certificates.address, certificates.part_data(parts[-1], last=True))
         number = certificates.number_made_in(sent.transaction_hash)
+        slots_of_it = len(_find(market, number).energy_wh)
     _say(
-        {"certificate": number, "slots": len(chosen)},
-        f"certificate {number} of {len(chosen)} slots made",
+        {"certificate": number, "slots": slots_of_it},
+        f"certificate {number} of {slots_of_it} slots made",
         sent.transaction_hash,
         as_json=as_json,
     )
@@ -190,6 +197,7 @@ def _find(market: Market, number: int) -> CertificateRecord:
 
 
 def _record(market: Market, found: CertificateRecord) -> dict[str, Any]:
+    roots = market.settlement.readings_roots(first=market.first_block)
     return certificate_record(
         found.number,
         found.holder,
@@ -198,6 +206,7 @@ def _record(market: Market, found: CertificateRecord) -> dict[str, Any]:
         contract=market.green_certificate.address,
         transaction="0x" + found.transaction_hash.hex(),
         claim=found.claim,
+        readings_roots={slot: "0x" + roots[slot].hex() for slot in found.energy_wh if slot in roots},
     )
 
 

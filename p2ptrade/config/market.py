@@ -5,7 +5,7 @@ from typing import Final
 from eth_typing import ChecksumAddress
 from eth_utils.address import to_checksum_address
 
-from p2ptrade.chain.deployment_plan import Holders, Parameters, Plan
+from p2ptrade.chain.market_parameters import Holders, Parameters, Plan
 from p2ptrade.config.keys import dev_key
 from p2ptrade.config.sections import DeploySettings, HolderSettings, IssuingSettings, TermsSettings
 from p2ptrade.domain.demurrage import Demurrage

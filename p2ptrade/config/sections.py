@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from p2ptrade.chain.deployment_plan import Parameters
+from p2ptrade.chain.market_parameters import Parameters
 from p2ptrade.domain.issuing import Terms
 from p2ptrade.domain.meter_point import SALT_BYTES_MIN
 

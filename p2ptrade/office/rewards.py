@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from p2ptrade.chain.deployed import Market
-from p2ptrade.chain.deployment_plan import REWARDS_ACCOUNT
 from p2ptrade.chain.outbox import Outbox
 from p2ptrade.chain.reputation_history import reputation_history
+from p2ptrade.domain.settlement import SystemAccount
 from p2ptrade.domain.units import AccountId, AmountMicro
 from p2ptrade.errors import ChainUnreachableError, RefusedError, TransactionRevertedError
 
@@ -58,7 +58,7 @@ def _next_due(market: Market) -> _Due | None:
         raise ChainUnreachableError("the node shows the state of a block whose events it does not have yet")
     ranking = history.ranking()
     amounts = rules.amounts(len(ranking.active))
-    held = market.ledger.cash(AccountId(REWARDS_ACCOUNT), block=block)
+    held = market.ledger.cash(AccountId(SystemAccount.REWARDS), block=block)
     if held < sum(amounts):
         raise RefusedError(
             f"period {period} pays {sum(amounts)} micro-credits, but the rewards account holds {held}: "

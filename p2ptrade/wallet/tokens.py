@@ -1,8 +1,9 @@
 """A participant's energy tokens by slot, and which of them to use for a certificate of 1 MWh."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from eth_typing import ChecksumAddress
 
@@ -10,6 +11,9 @@ from p2ptrade.chain.deployed import Market
 from p2ptrade.domain.certificate import CERTIFICATE_WH
 from p2ptrade.domain.units import EnergyWh, SlotNumber
 from p2ptrade.errors import RefusedError
+
+SLOTS_AT_ONCE: Final = 1_000
+"""Retiring a slot's tokens takes 16,000 gas, and a block often holds 30 million."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +46,16 @@ def holdings(
     return [Holding(slot, energy, EnergyWh(retired[slot])) for slot, energy in zip(slots, balances, strict=True)]
 
 
-def for_certificate(held: Iterable[Holding]) -> dict[SlotNumber, EnergyWh]:
+def for_certificate(held: Iterable[Holding], gathered_wh: int = 0) -> dict[SlotNumber, EnergyWh]:
     """Return what to take of each slot for 1 MWh: the largest holdings first, so that the record is short.
+
+    What was gathered before counts.
 
     Raises:
         RefusedError: there is less.
     """
     chosen: dict[SlotNumber, EnergyWh] = {}
-    missing = CERTIFICATE_WH
+    missing = CERTIFICATE_WH - gathered_wh
     for each in sorted(held, key=lambda holding: (-holding.energy_wh, holding.slot)):
         taken = min(each.energy_wh, missing)
         if taken:
@@ -61,3 +67,10 @@ def for_certificate(held: Iterable[Holding]) -> dict[SlotNumber, EnergyWh]:
             "`p2ptrade wallet tokens` lists them"
         )
     return chosen
+
+
+def in_parts(chosen: Mapping[SlotNumber, EnergyWh]) -> Iterator[dict[SlotNumber, EnergyWh]]:
+    """Return what to retire in one transaction after the other, so that each fits a block."""
+    slots = sorted(chosen)
+    for start in range(0, len(slots), SLOTS_AT_ONCE):
+        yield {slot: chosen[slot] for slot in slots[start : start + SLOTS_AT_ONCE]}

@@ -113,6 +113,25 @@ def test_tokens_are_retired_and_made_into_a_certificate_that_is_used_up_once(
     assert world.market.energy_token.total_supply(SLOTS[1]) == 100_000
 
 
+def test_a_certificate_of_many_slots_is_gathered_in_parts(
+    run: Run, world: SmallMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("p2ptrade.wallet.tokens.SLOTS_AT_ONCE", 1)
+    first = SLOTS[-1] + 1
+    for number, energy_wh in enumerate((600_000, 250_000, 150_000)):
+        mint(world, SlotNumber(first + number), energy_wh)
+    slots = [str(first + number) for number in range(3)]
+
+    made = parsed(run("certificate", "issue", *slots, "--yes", "--json"))
+    record = parsed(run("certificate", "show", str(made["certificate"]), "--json"))
+
+    parts = world.market.green_certificate.events("Gathered", first=0, where={"certificate": made["certificate"]})
+    assert len(parts) == 2
+    assert made["slots"] == 3
+    assert [each["quantity_wh"] for each in record["intervals"]] == [600_000, 250_000, 150_000]
+    assert record["quantity_wh"] == 1_000_000
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [

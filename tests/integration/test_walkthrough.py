@@ -144,5 +144,6 @@ def test_commands_of_the_readme_lead_to_a_settled_trade_with_bill_proof_and_clos
     assert re.search(rf"{SLOT} .* bought 0\.200 kWh at [0-9.]+ ct/kWh", shown)
     assert "Bill of account 16, 2030-06-12" in shown
     assert "against the root on the chain" in shown
+    assert re.search(r"0\.[0-9]{3} kWh held, 0\.000 kWh retired, of 1 slots", shown)
     assert "1 clearings" in shown
     assert "0 micro-credits and 0 Wh are not accounted for" in shown

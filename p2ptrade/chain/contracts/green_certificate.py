@@ -1,5 +1,6 @@
 """Green certificates: 1 MWh of retired energy tokens each, with the slots that it comes from."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -35,17 +36,23 @@ class GreenCertificate(ContractWrapper):
         if not made:
             return None
         retired = self.events("CertificateRetired", first=first, last=last, where=where)
-        values = made[0].values
+        parts = [*self.events("Gathered", first=first, last=last, where=where), *made]
+        energy_wh: Counter[SlotNumber] = Counter()
+        for part in parts:
+            for slot, energy in zip(part.values["slots"], part.values["energiesWh"], strict=True):
+                energy_wh[SlotNumber(slot)] += energy
         return CertificateRecord(
             number,
             to_checksum_address(retired[0].values["holder"] if retired else self.read("ownerOf", number)),
-            {
-                SlotNumber(slot): EnergyWh(energy)
-                for slot, energy in zip(values["slots"], values["energiesWh"], strict=True)
-            },
+            {slot: EnergyWh(energy) for slot, energy in energy_wh.items()},
             made[0].log.transaction_hash,
             str(retired[0].values["claim"]) if retired else None,
         )
+
+    def gathered(self, holder: ChecksumAddress) -> EnergyWh:
+        """Return the energy of the tokens that `holder` has retired for a certificate that is not complete, in Wh."""
+        _, energy = self.read("gatheredOf", holder)
+        return EnergyWh(energy)
 
     def number_made_in(self, transaction_hash: bytes) -> int:
         """Return the number of the certificate that a transaction made."""
@@ -54,10 +61,13 @@ class GreenCertificate(ContractWrapper):
         (number,) = [record.values["certificate"] for record in made if record.name == "Issued"]
         return int(number)
 
-    def issue_data(self, energy_wh: Mapping[SlotNumber, EnergyWh]) -> bytes:
-        """Return the call that makes a certificate of tokens, which the contract must be approved to retire."""
+    def part_data(self, energy_wh: Mapping[SlotNumber, EnergyWh], *, last: bool) -> bytes:
+        """Return the call that retires a part for a certificate and, with the last part, makes it.
+
+        The contract must be approved to retire the tokens.
+        """
         slots = sorted(energy_wh)
-        return self.call_data("issue", slots, [energy_wh[slot] for slot in slots])
+        return self.call_data("issue" if last else "gather", slots, [energy_wh[slot] for slot in slots])
 
     def retire_data(self, number: int, claim: str) -> bytes:
         """Return the call that uses a certificate up."""

@@ -148,6 +148,11 @@ class Settlement(ContractWrapper):
             )
         return None
 
+    def readings_roots(self, *, first: Block, last: Block = LATEST) -> dict[SlotNumber, bytes]:
+        """Return the root of the readings of each slot that has a report: that of its newest version."""
+        records = self.events("ReportSubmitted", first=first, last=last)
+        return {SlotNumber(each.values["slot"]): bytes(each.values["readingsRoot"]) for each in records}
+
     def contest_data(self, slot: SlotNumber, account: AccountId, reading_digest: bytes) -> bytes:
         """Return the call by which a participant contests a settled slot."""
         return self.call_data("contest", slot, account, reading_digest)

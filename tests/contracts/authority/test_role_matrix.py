@@ -14,7 +14,10 @@ import pytest
 
 from p2ptrade.chain import abi
 from p2ptrade.chain.contracts.authority import Role
-from p2ptrade.chain.deployment_plan import Holders, Parameters, Plan, steps
+from p2ptrade.chain.deployment_plan import steps
+from p2ptrade.chain.market_parameters import Holders, Parameters, Plan
+from p2ptrade.domain.demurrage import Demurrage
+from p2ptrade.domain.units import AmountMicro, SharePpm
 from p2ptrade.errors import TransactionRevertedError
 from tests.support.chain import Chain, Contract, reverts
 
@@ -84,10 +87,12 @@ MATRIX: Final[dict[str, dict[str, Role | str]]] = {
     },
     "Reputation": {"postDay": OPEN, "setAuthority": NOBODYS},
     "GreenCertificate": dict.fromkeys(
-        ["approve", "setApprovalForAll", "transferFrom", "safeTransferFrom", "issue", "retire"], OPEN
+        ["approve", "setApprovalForAll", "transferFrom", "safeTransferFrom", "gather", "issue", "retire"], OPEN
     ),
     "Rewards": {"pay": OPEN},
+    "Demurrage": {"collect": OPEN},
 }
+IN_THE_MARKET: Final = ("DoubleAuction", "RelayStake", "Settlement", "Rewards", "Demurrage")
 
 DENIED: Final = {
     "AccessManagedUnauthorized",
@@ -110,7 +115,8 @@ def deployed(session_chain: Chain, session_platform: object) -> Deployed:
         oracles, holder[Role.RETAILER], holder[Role.GUARDIAN], holder[Role.ISSUER],
     )  # fmt: skip
     deployer = chain.address("deployer of the plan")
-    plan = Plan(Parameters(), holders, first_day=chain.now_s() // 86_400)
+    with_all_options = Parameters(demurrage=Demurrage(SharePpm(1_000), AmountMicro(10_000_000)))
+    plan = Plan(with_all_options, holders, first_day=chain.now_s() // 86_400)
     addresses: dict[str, Any] = {}
     for step in steps(plan, deployer):
         to, data = step.make(addresses)
@@ -121,7 +127,7 @@ def deployed(session_chain: Chain, session_platform: object) -> Deployed:
     callers: dict[Role | str, list[str]] = {role: [holder[role]] for role in Role if role < Role.MARKET}
     callers[Role.ISSUER] = [holder[Role.ISSUER]]
     callers[Role.ORACLE] = list(oracles)
-    callers[Role.MARKET] = [addresses[name] for name in ("DoubleAuction", "RelayStake", "Settlement", "Rewards")]
+    callers[Role.MARKET] = [addresses[name] for name in IN_THE_MARKET]
     callers[Role.REGISTRY] = [addresses["ParticipantRegistry"]]
     callers[Role.SCORER] = [addresses["Reputation"]]
     callers["the deployer"] = [deployer]
@@ -278,7 +284,7 @@ def test_the_admin_acts_after_two_days_in_which_everybody_can_see_what_comes(dep
 def test_contracts_that_move_money_hold_no_role_of_people(deployed: Deployed) -> None:
     contracts, _ = deployed
     allowed = {"ParticipantRegistry": {Role.REGISTRY}, "Reputation": {Role.SCORER}}
-    allowed |= {name: {Role.MARKET} for name in ("DoubleAuction", "RelayStake", "Settlement", "Rewards")}
+    allowed |= {name: {Role.MARKET} for name in IN_THE_MARKET}
     for name, contract in contracts.items():
         held = {role for role in Role if contracts["Authority"].call("hasRole", int(role), contract)[0]}
         assert held == allowed.get(name, set()), name

@@ -1,7 +1,7 @@
 """Green certificates: made of exactly 1 MWh of retired tokens, listing their slots, retired once.
 
-Paths: issue with approval and without, of more or less than 1 MWh, of slots out of order; transfer; retire by the
-holder, by another, twice; transfer after retirement.
+Paths: issue with approval and without, of more or less than 1 MWh, of slots out of order, after gathering in parts;
+gather too much; transfer; retire by the holder, by another, twice; transfer after retirement.
 """
 
 import pytest
@@ -59,6 +59,56 @@ def test_one_mwh_is_neither_more_nor_less(platform: Platform, certificate: Contr
 def test_a_slot_is_listed_once(platform: Platform, certificate: Contract) -> None:
     with reverts("GreenCertificateMalformedSlots", index=1):
         certificate.send("issue", [800, 800, 950], ENERGIES, sender=platform.chain.address("alice"))
+
+
+def test_what_was_gathered_in_parts_makes_one_certificate(
+    platform: Platform, token: Contract, certificate: Contract
+) -> None:
+    alice = platform.chain.address("alice")
+
+    first = certificate.send("gather", SLOTS[:2], [300_000, 350_000], sender=alice)
+    second = certificate.send("gather", [800], [100_000], sender=alice)
+    before = (certificate.call("gatheredOf", alice), certificate.call("issued"))
+    last = certificate.send("issue", [950], [250_000], sender=alice)
+
+    assert [each.event(certificate, "Gathered")["certificate"] for each in (first, second)] == [1, 1]
+    assert before == ((1, 750_000), 0)
+    assert last.event(certificate, "Issued")["certificate"] == certificate.call("issued") == 1
+    assert certificate.call("gatheredOf", alice) == (0, 0)
+    assert [token.call("totalRetired", slot) for slot in SLOTS] == ENERGIES
+    assert (
+        certificate.send("issue", [800, 950], [500_000, 500_000], sender=alice).event(certificate, "Issued")[
+            "certificate"
+        ]
+        == 2
+    )
+
+
+def test_gathering_stops_short_of_a_whole_certificate(platform: Platform, certificate: Contract) -> None:
+    alice = platform.chain.address("alice")
+    certificate.send("gather", SLOTS[:2], ENERGIES[:2], sender=alice)
+
+    with reverts("GreenCertificateNotOneMWh", energyWh=1_000_000):
+        certificate.send("gather", [950], [250_000], sender=alice)
+    with reverts("GreenCertificateNotOneMWh", energyWh=1_000_001):
+        certificate.send("issue", [950], [250_001], sender=alice)
+    with reverts("GreenCertificateMalformedSlots", index=1):
+        certificate.send("gather", [950, 800], [1, 1], sender=alice)
+
+
+def test_two_holders_gather_for_certificates_of_their_own(
+    platform: Platform, token: Contract, certificate: Contract
+) -> None:
+    alice, bob = (platform.chain.address(name) for name in ("alice", "bob"))
+    token.send("safeTransferFrom", alice, bob, 950, 600_000, b"", sender=alice)
+    token.send("setApprovalForAll", certificate, True, sender=bob)
+    certificate.send("gather", [800], [999_999], sender=alice)
+    certificate.send("gather", [950], [600_000], sender=bob)
+
+    made = certificate.send("issue", [801], [1], sender=alice)
+
+    assert made.event(certificate, "Issued")["certificate"] == 1
+    assert certificate.call("gatheredOf", bob) == (2, 600_000)
 
 
 def test_tokens_that_are_not_there_make_no_certificate(

@@ -23,3 +23,12 @@ def test_a_certificate_that_was_used_up_says_for_what() -> None:
     record = certificate_record(3, "0xA", ENERGIES, chain_id=1, contract="0xC", transaction="0x1", claim="my bakery")
 
     assert (record["status"], record["cancellation_statement"]) == ("cancelled", "my bakery")
+
+
+def test_an_interval_names_the_readings_it_was_settled_by_where_they_are_known() -> None:
+    roots = {SlotNumber(1_979_040): "0xabc"}
+
+    record = certificate_record(3, "0xA", ENERGIES, chain_id=1, contract="0xC", transaction="0x1", readings_roots=roots)
+
+    assert [interval.get("readings_root") for interval in record["intervals"]] == ["0xabc", None]
+    assert record["energy_source"] == "unspecified"

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from p2ptrade.chain.deployment_plan import Parameters
+from p2ptrade.chain.market_parameters import Parameters
 from p2ptrade.domain.order import Order, Side, Step
 from p2ptrade.domain.units import AccountId, EnergyWh, PriceMicroPerKwh, ZoneId
 from p2ptrade.market import Book, ZoneTree, clear
