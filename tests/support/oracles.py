@@ -25,6 +25,7 @@ from p2ptrade.oracle.desk import Answer, Desk
 from p2ptrade.oracle.draft import Drafter
 from p2ptrade.oracle.peers import RemoteOracle
 from p2ptrade.oracle.place import Place
+from p2ptrade.oracle.ports import Envelopes
 from p2ptrade.oracle.reputation import DayPoster
 from p2ptrade.oracle.service import Oracle
 from p2ptrade.store import Database
@@ -72,6 +73,7 @@ class Group:
 
     world: SmallMarket
     folder: Path
+    envelopes: Envelopes | None = None
     lines: list[Line] = field(default_factory=list)
     members: list[Member] = field(default_factory=list)
 
@@ -116,7 +118,8 @@ class Group:
             if number != index
         ]
         contests = Contests(view, store, desk, peers)
-        drafter = Drafter(view, store, desk, contests, peers, TIMEOUT_S, market.settlement.correction_window_s())
+        window_s = market.settlement.correction_window_s()
+        drafter = Drafter(view, store, desk, contests, peers, TIMEOUT_S, window_s, self.envelopes)
         oracle = Oracle(
             chain=view,
             store=store,
