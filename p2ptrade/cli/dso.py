@@ -2,13 +2,12 @@
 
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Annotated
 
 import typer
 
 from p2ptrade.chain.contracts.authority import Role
-from p2ptrade.chain.outbox import Outbox
 from p2ptrade.cli.checks import Finding, connect_market, finish
+from p2ptrade.cli.daemons import PortOption, open_database, open_outbox, state_finding
 from p2ptrade.cli.options import ConfigOption, JsonOption
 from p2ptrade.config import DsoSettings, Settings, checkpoint, load_settings, open_key
 from p2ptrade.dso.app import make_dso_app
@@ -20,9 +19,7 @@ from p2ptrade.dso.ports import Forecaster
 from p2ptrade.dso.service import Publisher
 from p2ptrade.errors import P2PTradeError
 from p2ptrade.grid import DEFAULT_RULES, load_homes, load_network, load_tariff, propose_zones, topology_hash
-from p2ptrade.store import Database
 from p2ptrade.store.dso import DsoTable
-from p2ptrade.store.outbox import OutboxTable
 from p2ptrade.transport.daemon import Health
 from p2ptrade.transport.logs import set_up_logs
 from p2ptrade.transport.schemas.grid import DsoInfo
@@ -34,7 +31,7 @@ dso_app = typer.Typer(help="The grid operator's daemon.", no_args_is_help=True)
 @dso_app.command("run")
 def run_dso(
     config: ConfigOption = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
+    port: PortOption = None,
 ) -> None:
     """Publish limits, check results and sign verdicts, until stopped. Without a key it runs dry and signs nothing."""
     settings = load_settings(config)
@@ -43,17 +40,13 @@ def run_dso(
     listener = bind(own.host, own.port if port is None else port)
     market = connect_market(settings)
     key = open_key(settings, own.key, "dso") if own.key.is_set else None
-    database = Database.open(own.state / "dso.sqlite")
+    database = open_database(own, "dso")
     model, forecaster = grid_model(own), forecaster_of(own)
     salt = None if own.meter_salt is None else own.meter_salt.get_secret_value().encode()
     view = MarketView(market, tuple(each.id for each in model.network.connections), salt)
     windows = market.auction.windows()
     with ExitStack() as stack:
-        outbox = None
-        if key is not None:
-            store, at = OutboxTable(database), checkpoint(settings)
-            depth = settings.chain.finality_depth
-            outbox = stack.enter_context(Outbox(market.client, store, key, finality_depth=depth, checkpoint=at))
+        outbox = None if key is None else stack.enter_context(open_outbox(settings, market, database, key))
         publisher = Publisher(view, forecaster, model, windows, own.ahead_slots, outbox, checkpoint(settings))
         desk = VerdictDesk(
             chain=view,
@@ -108,8 +101,7 @@ def _findings(settings: Settings) -> list[Finding]:
         findings.append(Finding(f"forecast from the week {own.week}"))
         market = connect_market(settings)
         findings.append(Finding(f"chain {market.client.chain_id} with the auction at {market.auction.address}"))
-        Database.open(own.state / "dso.sqlite").close()
-        findings.append(Finding(f"state in {own.state}"))
+        findings.append(state_finding(own, "dso"))
         if not own.key.is_set:
             findings.append(Finding("no key: it would run dry and sign nothing"))
             return findings

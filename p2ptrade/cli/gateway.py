@@ -12,6 +12,7 @@ import typer
 from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.keys import SigningKey
 from p2ptrade.cli.checks import Finding, connect_market, finish
+from p2ptrade.cli.daemons import PortOption, open_database, oracle_finding, state_finding
 from p2ptrade.cli.options import ConfigOption, JsonOption
 from p2ptrade.config import GatewaySettings, Settings, checkpoint, load_settings, open_key
 from p2ptrade.domain.meter_point import meter_point_hash
@@ -28,7 +29,6 @@ from p2ptrade.gateway.peers import RemoteDso, RemoteOracle
 from p2ptrade.gateway.service import Gateway
 from p2ptrade.gateway.uplink import Uplink
 from p2ptrade.grid.profiles import HomeProfiles, load_homes
-from p2ptrade.store import Database
 from p2ptrade.store.gateway import GatewayTable
 from p2ptrade.transport.clients import DsoClient, OracleClient
 from p2ptrade.transport.daemon import Health
@@ -38,13 +38,11 @@ from p2ptrade.transport.server import bind, run_service
 
 gateway_app = typer.Typer(help="The gateway at the meters.", no_args_is_help=True)
 
-_DATABASE = "gateway.sqlite"
-
 
 @gateway_app.command("run")
 def run_gateway(
     config: ConfigOption = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
+    port: PortOption = None,
 ) -> None:
     """Read the meters, sign and deliver readings, and steer the homes, until stopped (SIGTERM or Ctrl-C)."""
     settings = load_settings(config)
@@ -60,7 +58,7 @@ def run_gateway(
             f"no admitted home of {own.network} has the gateway {key.address}: admit the homes first, and check "
             "gateway.key and gateway.meter_salt"
         )
-    database = Database.open(own.state / _DATABASE)
+    database = open_database(own, "gateway")
     table, metrics, crash = GatewayTable(database), GatewayMetrics(), checkpoint(settings)
     view = AuctionView(market.auction, market.first_block)
     with ExitStack() as open_clients:
@@ -92,7 +90,7 @@ def show_readings(
 ) -> None:
     """Write the signed readings at the end of a slot, one JSON object a line; participants contest with them."""
     settings = load_settings(config)
-    database = Database.open(settings.gateway.state / _DATABASE)
+    database = open_database(settings.gateway, "gateway")
     readings = GatewayTable(database).readings(SlotNumber(slot), SlotNumber(slot))
     database.close()
     for signed in readings:
@@ -109,7 +107,7 @@ def list_gaps(
 ) -> None:
     """List slots without a reading or with an estimated one, and readings that an oracle refused."""
     settings = load_settings(config)
-    database = Database.open(settings.gateway.state / _DATABASE)
+    database = open_database(settings.gateway, "gateway")
     table = GatewayTable(database)
     gaps = find_gaps(table.readings(SlotNumber(first), SlotNumber(last)))
     refusals = table.refusals()
@@ -152,27 +150,11 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield Finding(f"key {key.address} signs for {len(served)} homes", wrong)
     except P2PTradeError as error:
         yield Finding("key and homes", str(error))
-    try:
-        Database.open(own.state / _DATABASE).close()
-        yield Finding(f"state in {own.state}")
-    except P2PTradeError as error:
-        yield Finding("state", str(error))
+    yield state_finding(own, "gateway")
     if not own.oracle_urls:
         yield Finding("oracles", "none is set: name them in gateway.oracle_urls")
     for url in own.oracle_urls:
-        yield _oracle_finding(url, market)
-
-
-def _oracle_finding(url: str, market: Market) -> Finding:
-    what = f"oracle at {url}"
-    try:
-        with OracleClient(url) as oracle:
-            info = oracle.info()
-    except P2PTradeError as error:
-        return Finding(what, str(error))
-    if (info.chain_id, info.settlement) != (market.client.chain_id, market.settlement.address):
-        return Finding(what, "it works for another market")
-    return Finding(what)
+        yield oracle_finding(url, market)
 
 
 def _served(own: GatewaySettings, profiles: HomeProfiles, market: Market, key: SigningKey) -> list[ServedHome]:

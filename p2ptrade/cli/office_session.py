@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from p2ptrade.chain.deployed import Deployment, Market
+from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.outbox import Outbox
+from p2ptrade.cli.checks import connect_market
+from p2ptrade.cli.daemons import open_database, open_outbox
 from p2ptrade.config import KeySettings, Settings, load_settings, open_key
 from p2ptrade.store import Database
-from p2ptrade.store.outbox import OutboxTable
 
 
 @contextmanager
@@ -16,13 +17,13 @@ def acting(config: Path | None, who: str) -> Iterator[tuple[Market, Outbox]]:
     """Give the market, and the outbox of the key of `who`."""
     settings = load_settings(config)
     key = open_key(settings, _key_of(settings, who), "relay" if who == "relay" else f"office.{who}")
-    deployment = Deployment.read(settings.chain.deployment)
-    market = Market.connect(settings.chain.url, deployment, timeout_s=settings.chain.timeout_s)
+    market = connect_market(settings)
     # The relay's daemon sends with the same key, so both share the outbox and its lease.
-    file = settings.relay.state / "relay.sqlite" if who == "relay" else settings.office.state / f"{who}.sqlite"
-    with Outbox(
-        market.client, OutboxTable(Database.open(file)), key, finality_depth=settings.chain.finality_depth
-    ) as outbox:
+    is_relay = who == "relay"
+    database = (
+        open_database(settings.relay, who) if is_relay else Database.open(settings.office.state / f"{who}.sqlite")
+    )
+    with open_outbox(settings, market, database, key) as outbox:
         yield market, outbox
 
 

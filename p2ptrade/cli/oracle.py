@@ -1,19 +1,18 @@
 """`p2ptrade oracle`: run an oracle of the quorum, or check that it could run."""
 
 from contextlib import ExitStack
-from typing import Annotated
 
 import typer
 
 from p2ptrade.chain.contracts.authority import Role
 from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.keys import SigningKey
-from p2ptrade.chain.outbox import Outbox
 from p2ptrade.cli.checks import Finding, connect_market, finish
+from p2ptrade.cli.daemons import PortOption, open_database, open_outbox, oracle_finding, state_finding
 from p2ptrade.cli.options import ConfigOption, JsonOption
 from p2ptrade.config import OracleSettings, Settings, checkpoint, load_settings, open_key
 from p2ptrade.domain.slot import slot_at
-from p2ptrade.errors import ConfigError, P2PTradeError, PeerUnreachableError, RefusedError
+from p2ptrade.errors import ConfigError, P2PTradeError
 from p2ptrade.oracle.app import make_oracle_app
 from p2ptrade.oracle.chain_view import MarketView
 from p2ptrade.oracle.contests import Contests
@@ -24,9 +23,7 @@ from p2ptrade.oracle.peers import RemoteEnvelopes, RemoteOracle
 from p2ptrade.oracle.place import Place
 from p2ptrade.oracle.reputation import DayPoster
 from p2ptrade.oracle.service import Oracle
-from p2ptrade.store import Database
 from p2ptrade.store.oracle import OracleTable
-from p2ptrade.store.outbox import OutboxTable
 from p2ptrade.transport.clients import DsoClient, OracleClient
 from p2ptrade.transport.daemon import Health
 from p2ptrade.transport.logs import set_up_logs
@@ -41,7 +38,7 @@ oracle_app = typer.Typer(help="An oracle of the quorum that settles.", no_args_i
 @oracle_app.command("run")
 def run_oracle(
     config: ConfigOption = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
+    port: PortOption = None,
 ) -> None:
     """Take readings, agree with the other oracles, and settle slots, until stopped. Without a key: sign nothing."""
     settings = load_settings(config)
@@ -51,9 +48,9 @@ def run_oracle(
     listener = bind(own.host, own.port if port is None else port)
     market = connect_market(settings)
     key = open_key(settings, own.key, "oracle") if own.key.is_set else None
-    database = Database.open(own.state / "oracle.sqlite")
+    database = open_database(own, "oracle")
     with ExitStack() as stack:
-        outbox = None if key is None else stack.enter_context(_outbox(settings, market, database, key))
+        outbox = None if key is None else stack.enter_context(open_outbox(settings, market, database, key))
         view, metrics = MarketView(market), OracleMetrics()
         store = OracleTable(database, f"{market.client.chain_id}:{market.settlement.address}")
         desk = Desk(view, store, market.reading_domain, metrics, checkpoint(settings))
@@ -118,17 +115,13 @@ def _findings(settings: Settings) -> list[Finding]:
         findings.append(_key_finding(settings, market))
     else:
         findings.append(Finding("no key: it will compute reports, and sign and send nothing"))
-    try:
-        Database.open(settings.oracle.state / "oracle.sqlite").close()
-        findings.append(Finding(f"state in {settings.oracle.state}"))
-    except P2PTradeError as error:
-        findings.append(Finding("state", str(error)))
+    findings.append(state_finding(settings.oracle, "oracle"))
     try:
         _place(settings.oracle)
     except ConfigError as error:
         findings.append(Finding("place among the peers", str(error)))
     others = [url for number, url in enumerate(settings.oracle.peers) if number != settings.oracle.index]
-    return findings + [_peer_finding(url, market) for url in others]
+    return findings + [oracle_finding(url, market, PEER_TIMEOUT_S) for url in others]
 
 
 def _key_finding(settings: Settings, market: Market) -> Finding:
@@ -140,18 +133,6 @@ def _key_finding(settings: Settings, market: Market) -> Finding:
     return Finding(f"key {key.address} may sign reports", wrong)
 
 
-def _peer_finding(url: str, market: Market) -> Finding:
-    what = f"oracle at {url}"
-    try:
-        with OracleClient(url, timeout_s=PEER_TIMEOUT_S) as peer:
-            info = peer.info()
-    except (PeerUnreachableError, RefusedError) as error:
-        return Finding(what, str(error))
-    if (info.chain_id, info.settlement) != (market.client.chain_id, market.settlement.address):
-        return Finding(what, "it works for another market")
-    return Finding(what)
-
-
 def _place(own: OracleSettings) -> Place:
     """Return the oracle's place in the turns.
 
@@ -161,16 +142,6 @@ def _place(own: OracleSettings) -> Place:
     if own.peers and own.index >= len(own.peers):
         raise ConfigError(f"oracle.index is {own.index}, but oracle.peers lists {len(own.peers)}, counted from 0")
     return Place(own.index, max(len(own.peers), 1), own.takeover_s)
-
-
-def _outbox(settings: Settings, market: Market, database: Database, key: SigningKey) -> Outbox:
-    return Outbox(
-        market.client,
-        OutboxTable(database),
-        key,
-        finality_depth=settings.chain.finality_depth,
-        checkpoint=checkpoint(settings),
-    )
 
 
 def _info(market: Market, key: SigningKey | None) -> OracleInfo:

@@ -1,21 +1,17 @@
 """`p2ptrade relay`: run the market operator's relay, or check that it could run."""
 
-from typing import Annotated
-
 import typer
 
 from p2ptrade.chain.deployed import Market
-from p2ptrade.chain.outbox import Outbox
 from p2ptrade.cli.checks import Finding, connect_market, finish
+from p2ptrade.cli.daemons import PortOption, open_database, open_outbox, peer_finding, state_finding
 from p2ptrade.cli.options import ConfigOption, JsonOption
 from p2ptrade.config import Settings, checkpoint, load_settings, open_key
-from p2ptrade.errors import P2PTradeError, PeerUnreachableError, RefusedError
+from p2ptrade.errors import P2PTradeError
 from p2ptrade.relay.app import make_relay_app
 from p2ptrade.relay.chain_view import AuctionView
 from p2ptrade.relay.desk import Desk
 from p2ptrade.relay.service import Relay
-from p2ptrade.store import Database
-from p2ptrade.store.outbox import OutboxTable
 from p2ptrade.store.relay import RelayTable
 from p2ptrade.transport.clients import DsoClient
 from p2ptrade.transport.daemon import Health
@@ -29,7 +25,7 @@ relay_app = typer.Typer(help="The market operator's relay.", no_args_is_help=Tru
 @relay_app.command("run")
 def run_relay(
     config: ConfigOption = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
+    port: PortOption = None,
 ) -> None:
     """Take seals, commit to them, and clear slots, until stopped (SIGTERM or Ctrl-C)."""
     settings = load_settings(config)
@@ -38,15 +34,9 @@ def run_relay(
     listener = bind(own.host, own.port if port is None else port)
     market = connect_market(settings)
     key = open_key(settings, own.key, "relay")
-    database = Database.open(own.state / "relay.sqlite")
+    database = open_database(own, "relay")
     with (
-        Outbox(
-            market.client,
-            OutboxTable(database),
-            key,
-            finality_depth=settings.chain.finality_depth,
-            checkpoint=checkpoint(settings),
-        ) as outbox,
+        open_outbox(settings, market, database, key) as outbox,
         DsoClient(own.dso_url) as operator,
     ):
         view = AuctionView(
@@ -100,26 +90,15 @@ def _findings(settings: Settings) -> list[Finding]:
         findings.append(Finding(f"key {key.address} may commit", wrong))
     except P2PTradeError as error:
         findings.append(Finding("key", str(error)))
-    try:
-        Database.open(settings.relay.state / "relay.sqlite").close()
-        findings.append(Finding(f"state in {settings.relay.state}"))
-    except P2PTradeError as error:
-        findings.append(Finding("state", str(error)))
+    findings.append(state_finding(settings.relay, "relay"))
     findings.append(_operator_finding(settings, market))
     return findings
 
 
 def _operator_finding(settings: Settings, market: Market) -> Finding:
-    what = f"grid operator at {settings.relay.dso_url}"
-    try:
+    def ask() -> bool:
         with DsoClient(settings.relay.dso_url) as operator:
             info = operator.info()
-    except (PeerUnreachableError, RefusedError) as error:
-        return Finding(what, str(error))
-    if (info.chain_id, info.auction) != (market.client.chain_id, market.auction.address):
-        return Finding(what, "it works for another market")
-    return Finding(what)
+        return (info.chain_id, info.auction) == (market.client.chain_id, market.auction.address)
 
-
-def _why(finding: Finding) -> str:
-    return "" if finding.wrong is None else f": {finding.wrong}"
+    return peer_finding(f"grid operator at {settings.relay.dso_url}", ask)

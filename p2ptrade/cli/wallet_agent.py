@@ -10,6 +10,7 @@ import typer
 from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.keys import SigningKey
 from p2ptrade.cli.checks import connect_market
+from p2ptrade.cli.daemons import PortOption, open_database
 from p2ptrade.cli.options import ConfigOption
 from p2ptrade.cli.wallet_session import direct_channel, order_table
 from p2ptrade.config import Settings, WalletSettings, checkpoint, load_settings, open_key
@@ -19,7 +20,6 @@ from p2ptrade.domain.slot import slot_at, start_of
 from p2ptrade.domain.units import SLOT_SECONDS, AccountId, EnergyWh, SlotNumber
 from p2ptrade.errors import ConfigError
 from p2ptrade.grid.profiles import Home, Week, load_homes
-from p2ptrade.store import Database
 from p2ptrade.transport.clients import RelayClient
 from p2ptrade.transport.daemon import Health
 from p2ptrade.transport.logs import set_up_logs
@@ -36,7 +36,7 @@ _SECONDS_PER_HOUR: Final = 3600
 
 def run_agent(
     config: ConfigOption = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
+    port: PortOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the homes' places in the price range.")] = 0,
 ) -> None:
     """Bid for the homes listed in `wallet.accounts`, and open their orders, until stopped."""
@@ -50,7 +50,7 @@ def run_agent(
     first_slot = _first_slot(own.state, slot_at(view.now_s()))
     crash = checkpoint(settings)
     with ExitStack() as held:
-        database = Database.open(own.state / "wallet.sqlite")
+        database = open_database(own, "wallet")
         lease = database.lease("agent")
         held.callback(lease.close)
         store = order_table(database, market)

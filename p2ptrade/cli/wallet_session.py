@@ -14,13 +14,13 @@ from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.keys import SigningKey
 from p2ptrade.chain.outbox import Outbox
 from p2ptrade.cli.checks import connect_market
+from p2ptrade.cli.daemons import open_database, open_outbox
 from p2ptrade.config import Settings, checkpoint, load_settings, open_key
 from p2ptrade.domain.checkpoint import Checkpoint
 from p2ptrade.domain.outgoing import Outgoing
 from p2ptrade.domain.units import AccountId
 from p2ptrade.errors import ConfigError, RefusedError, TransactionRevertedError
 from p2ptrade.store import Database
-from p2ptrade.store.outbox import OutboxTable
 from p2ptrade.store.wallet import WalletTable
 from p2ptrade.transport.clients import RelayClient
 from p2ptrade.wallet.chain_view import MarketView
@@ -43,11 +43,7 @@ def direct_channel(
 ) -> DirectChannel:
     """Return the way past the relay for some keys."""
 
-    def make_outbox(key: SigningKey) -> Outbox:
-        depth = settings.chain.finality_depth
-        return Outbox(market.client, OutboxTable(database), key, finality_depth=depth, checkpoint=crash)
-
-    return DirectChannel(market.auction, store, keys, make_outbox)
+    return DirectChannel(market.auction, store, keys, lambda key: open_outbox(settings, market, database, key))
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ def open_session(config: Path | None) -> Iterator[Session]:
         raise RefusedError(
             f"{key.address} has no account in this market: `p2ptrade wallet register` says how to get one"
         )
-    database = Database.open(settings.wallet.state / "wallet.sqlite")
+    database = open_database(settings.wallet, "wallet")
     store = order_table(database, market)
     crash = checkpoint(settings)
     direct = direct_channel(settings, market, database, store, {account: key}, crash)

@@ -175,6 +175,10 @@ class ServiceSettings(Section):
 
     key: KeySettings = KeySettings()
     state: Path = Path("state")
+    database: SecretStr | None = Field(
+        default=None,
+        description="URL of a PostgreSQL database of its own (postgresql+psycopg://...), instead of a file in `state`.",
+    )
     host: str = "127.0.0.1"
     port: Port = 0
     interval_s: Seconds = 1.0

@@ -69,20 +69,22 @@ class Database:
             ConfigError: it cannot be opened.
         """
         url = f"sqlite:///{where}" if isinstance(where, Path) else where
+        shown = repr(url)
         try:
             parsed = make_url(url)
+            shown = parsed.render_as_string(hide_password=True)
             if parsed.get_backend_name() == "sqlite" and parsed.database:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
             engine = create_engine(parsed)
         except (ArgumentError, ModuleNotFoundError, OSError) as error:
-            raise ConfigError(f"the database {url!r} cannot be opened: {error}") from None
+            raise ConfigError(f"the database {shown} cannot be opened: {error}") from None
         if parsed.get_backend_name() == "sqlite":
             _prepare_sqlite(engine, durability)
         try:
             if not _is_current(engine) and not _create(engine):
                 migrate(engine)
         except DatabaseError as error:
-            raise ConfigError(f"the database {parsed.render_as_string()} cannot be opened: {error.orig}") from None
+            raise ConfigError(f"the database {shown} cannot be opened: {error.orig}") from None
         return cls(engine)
 
     @contextmanager

@@ -9,16 +9,31 @@ import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from p2ptrade.errors import ConfigError
+
+# A lock of 64 bits is listed with its upper half as class and its lower half as object.
+_HELD: Final = """
+    SELECT count(*) FROM pg_locks
+    WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
+      AND (classid::bigint << 32 | objid::bigint) = :number
+"""
 
 
 class Lease(Protocol):
     """A right that somebody holds."""
+
+    def require(self) -> None:
+        """Make sure that it is still held.
+
+        Raises:
+            ConfigError: it was lost.
+        """
+        ...
 
     def close(self) -> None:
         """Give it up."""
@@ -41,6 +56,9 @@ class FileLease:
             os.close(self._descriptor)
             raise _taken(what) from None
 
+    def require(self) -> None:
+        """Make sure that it is still held, as it is while the process lives."""
+
     def close(self) -> None:
         """Unlock the file."""
         os.close(self._descriptor)
@@ -58,13 +76,27 @@ class AdvisoryLease:
         # Without a transaction: one that stays open would keep the database from cleaning up.
         self._connection = connection.execution_options(isolation_level="AUTOCOMMIT")
         self._number = int.from_bytes(hashlib.sha256(what.encode()).digest()[:8], "big", signed=True)
+        self._what = what
         if not self._says("SELECT pg_try_advisory_lock(:number)"):
             self._connection.close()
             raise _taken(what)
 
+    def require(self) -> None:
+        """Make sure that the connection is still the one that took the lock.
+
+        Raises:
+            ConfigError: it was lost, and the lock with it.
+        """
+        try:
+            held = self._says(_HELD)
+        except SQLAlchemyError:
+            held = False
+        if not held:
+            raise ConfigError(f"the connection that held {self._what} was lost: start this process again")
+
     def close(self) -> None:
         """Give the lock up; the connection only goes back to its pool, and would keep it."""
-        with suppress(DBAPIError):  # a connection that was lost has lost its locks
+        with suppress(SQLAlchemyError):  # a connection that was lost has lost its locks
             self._says("SELECT pg_advisory_unlock(:number)")
         self._connection.close()
 

@@ -43,6 +43,7 @@ class OutboxTable:
     def __init__(self, database: Database) -> None:
         """Use the tables of `database`."""
         self._database = database
+        self._leases: dict[str, Lease] = {}
 
     def lease(self, sender: str) -> Lease:
         """Return the right to be the only one who sends with the key of `sender`.
@@ -50,7 +51,8 @@ class OutboxTable:
         Raises:
             ConfigError: another process sends with it.
         """
-        return self._database.lease(f"key-{sender}")
+        self._leases[sender] = self._database.lease(f"key-{sender}")
+        return self._leases[sender]
 
     def attempts(self, chain_id: int, intent: str) -> list[Outgoing]:
         """Return the transactions of an intent, the first one first."""
@@ -78,7 +80,14 @@ class OutboxTable:
         return self._fetch(select(OutboxRow).order_by(OutboxRow.chain_id, OutboxRow.sender, OutboxRow.nonce))
 
     def add(self, entry: Outgoing) -> None:
-        """Store a new transaction; it is on disk when this returns."""
+        """Store a new transaction; it is on disk when this returns.
+
+        Raises:
+            ConfigError: the lease of its key was taken here, and has been lost.
+        """
+        lease = self._leases.get(entry.sender)
+        if lease is not None:
+            lease.require()
         with self._database.write() as session:
             session.add(OutboxRow(**_columns(entry)))
 

@@ -7,12 +7,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from pydantic import SecretStr
 from sqlalchemy import text
 
+from p2ptrade.cli.checks import Finding
+from p2ptrade.cli.daemons import open_database, state_finding
+from p2ptrade.config import OracleSettings
 from p2ptrade.domain.outgoing import Outgoing
 from p2ptrade.domain.reading import NO_PREDECESSOR, Quality, Reading, Registers, SignedReading
 from p2ptrade.domain.report import KeptReading
@@ -121,4 +127,35 @@ def test_a_lease_ends_with_the_process_that_had_it(url: str) -> None:
             time.sleep(0.1)
     else:
         pytest.fail("the lease of a dead process is still held")
+    database.close()
+
+
+def test_nothing_is_sent_with_a_key_whose_lease_was_lost_with_its_connection(url: str) -> None:
+    database, other = Database.open(url), Database.open(url)
+    table = OutboxTable(database)
+    lease = table.lease("0xcafe")
+    entry = Outgoing("clear/2", 0, 1, "0xcafe", 1, 1, b"\x01", b"x" * 32)
+    table.add(entry)
+    with other.engine.connect() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"))
+
+    with pytest.raises(ConfigError, match="key-0xcafe was lost"):
+        table.add(replace(entry, intent="clear/3"))
+
+    assert table.attempts(1, "clear/3") == []
+    OutboxTable(other).lease("0xcafe").close()
+    lease.close()
+    database.close()
+    other.close()
+
+
+def test_a_service_whose_settings_name_the_database_keeps_its_state_there(url: str, tmp_path: Path) -> None:
+    own = OracleSettings(state=tmp_path / "state", database=SecretStr(url))
+
+    found = state_finding(own, "oracle")
+    database = open_database(own, "oracle")
+
+    assert found == Finding("state in the database that is set")
+    assert database.engine.dialect.name == "postgresql"
+    assert not own.state.exists()
     database.close()

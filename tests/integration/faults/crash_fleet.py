@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from p2ptrade.demo.processes import Daemon, Fleet
+from p2ptrade.demo.processes import READY_WITHIN_S, Daemon, Fleet
 
 OUTBOX = ("outbox.before-store", "outbox.stored", "outbox.sent", "outbox.before-update", "outbox.updated")
 PLACES: Mapping[str, tuple[str, ...]] = {
@@ -43,6 +43,10 @@ class MortalDaemon(Daemon):
                 stderr=subprocess.STDOUT,
                 env=environment,
             )
+
+    def wait_until_ready(self, within_s: float = READY_WITHIN_S) -> None:
+        """Return as soon as the daemon serves; each of its lives may take as long to get ready as any daemon."""
+        Daemon.wait_until_ready(self, within_s * (1 + len(self.deaths)))
 
     def check_alive(self) -> None:
         """Start a daemon again that was killed where it should be; anything else is a failure."""

@@ -134,6 +134,15 @@ def test_database_that_cannot_be_opened_is_one_sentence(where: str) -> None:
         Database.open(where)
 
 
+def test_no_message_shows_the_password_of_a_database() -> None:
+    with pytest.raises(ConfigError, match="cannot be opened") as caught:
+        Database.open("postgresql+psycopg://p2ptrade:secret-word@127.0.0.1:1/none")
+    with pytest.raises(ConfigError, match="cannot be opened") as without_driver:
+        Database.open("postgresql+nonsense://p2ptrade:secret-word@127.0.0.1:1/none")
+
+    assert "secret-word" not in str(caught.value) + str(without_driver.value)
+
+
 def test_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "x.sqlite"
     path.write_text("not a database, but long enough to be looked at as one " * 50)
