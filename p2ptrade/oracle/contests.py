@@ -4,8 +4,10 @@ Everything here is found again after a restart: contests are events, and each or
 """
 
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import structlog
 
@@ -20,6 +22,9 @@ from p2ptrade.oracle.facts import Contest, MeterPoint, SettledSlot
 from p2ptrade.oracle.ports import ChainView, Peer, Store
 from p2ptrade.oracle.report import corrected_by
 
+CONTESTS_MAX: Final = 8
+"""How many contests of an account and slot are looked at."""
+
 _UNSEEN = Verdict(Standing.WAITING, "it has not been looked at here yet")
 _log = structlog.get_logger(__name__)
 
@@ -33,12 +38,25 @@ class Contests:
     desk: Desk
     peers: Sequence[Peer]
     received: int = 0
+    _by_slot: Mapping[SlotNumber, Sequence[Contest]] = field(default_factory=dict)
     _verdicts: dict[Contest, Verdict] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def refresh(self) -> None:
+        """Look for contests on the chain.
+
+        Raises:
+            ChainUnreachableError: the chain cannot be asked.
+        """
+        self._by_slot = _looked_at(self.chain.contests())
+
+    def counts(self) -> dict[SlotNumber, int]:
+        """Return how many contests each contested slot has."""
+        return {slot: len(contests) for slot, contests in self._by_slot.items()}
+
     def of_slot(self, slot: SlotNumber) -> Sequence[Contest]:
-        """Return the contests of a slot in their order on the chain."""
-        return self.chain.contests().get(slot, ())
+        """Return the contests of a slot in their order on the chain, as they were last looked for."""
+        return self._by_slot.get(slot, ())
 
     def seen(self, slot: SlotNumber) -> tuple[int, ...]:
         """Return what changes whenever there may be something new to say of contests of a slot or of its start."""
@@ -51,6 +69,7 @@ class Contests:
             ChainUnreachableError: the chain cannot be asked.
         """
         reading = signed.reading
+        self.refresh()
         if not any(each.digest == signed.digest for each in self.of_slot(reading.slot)):
             return self._answer(signed, Taken.REFUSED, "no contest on the chain names this reading")
         point = self.chain.meter_points().get(reading.account)
@@ -159,3 +178,15 @@ class Contests:
     @staticmethod
     def _answer(signed: SignedReading, taken: Taken, reason: str | None = None) -> Answer:
         return Answer(signed.reading.account, signed.reading.sequence, taken, reason)
+
+
+def _looked_at(contests: Mapping[SlotNumber, Sequence[Contest]]) -> dict[SlotNumber, list[Contest]]:
+    """Return the first few contests of each account and slot: who makes more gets no more attention for it."""
+    found: dict[SlotNumber, list[Contest]] = {}
+    for slot, listed in contests.items():
+        count = Counter[AccountId]()
+        for contest in listed:
+            count[contest.account] += 1
+            if count[contest.account] <= CONTESTS_MAX:
+                found.setdefault(slot, []).append(contest)
+    return found

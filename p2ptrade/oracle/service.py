@@ -53,7 +53,7 @@ class Oracle:
     progress: dict[SlotNumber, Progress] = field(default_factory=dict)
     _done: set[SlotNumber] = field(default_factory=set)
     _correctable: set[SlotNumber] = field(default_factory=set)
-    _contests_seen: int = 0
+    _contests_seen: dict[SlotNumber, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Put the parts of the cycle together."""
@@ -81,6 +81,7 @@ class Oracle:
             self.outbox.advance()
         head = self.chain.head()
         self.metrics.head_block.set(head.number)
+        self.drafter.contests.refresh()
         waiting = self._unsettled(head.time_s)
         self.metrics.waiting.set(len(waiting))
         for slot in waiting:
@@ -121,12 +122,11 @@ class Oracle:
         return [slot for slot in slots if slot not in self._done]
 
     def _reopen_contested(self) -> None:
-        """Look at settled slots again that a new contest concerns."""
-        counted = sum(map(len, self.chain.contests().values()))
-        if counted > self._contests_seen:
-            self._contests_seen = counted
-            settled = {slot for slot in self._done if self.progress[slot].stands != "stale"}
-            self._correctable |= self.chain.contests().keys() & settled
+        """Look at settled slots again that have new contests."""
+        counts = self.drafter.contests.counts()
+        new = {slot for slot, count in counts.items() if count != self._contests_seen.get(slot)}
+        self._correctable |= {slot for slot in new & self._done if self.progress[slot].stands != "stale"}
+        self._contests_seen = counts
 
     def _note(self, slot: SlotNumber, state: str) -> None:
         progress = self.progress.setdefault(slot, Progress())
