@@ -73,7 +73,7 @@ class Contests:
         if not any(each.digest == signed.digest for each in self.of_slot(reading.slot)):
             return self._answer(signed, Taken.REFUSED, "no contest on the chain names this reading")
         point = self.chain.meter_points().get(reading.account)
-        wrong = "there is no such account" if point is None else self.desk.why_not_signed(signed, point)
+        wrong = "there is no such account" if point is None else self.desk.why_not_taken(signed, point)
         if wrong is not None:
             return self._answer(signed, Taken.REFUSED, wrong)
         with self._lock:
@@ -157,7 +157,7 @@ class Contests:
         return verdict_of(settled[contest.account], now.get(contest.account), by)
 
     def _why_not(self, contest: Contest, signed: SignedReading, point: MeterPoint) -> str | None:
-        wrong = self.desk.why_not_signed(signed, point)
+        wrong = self.desk.why_not_taken(signed, point)
         if wrong is not None:
             return wrong
         before, here = self.store.nearest(contest.account, contest.slot)

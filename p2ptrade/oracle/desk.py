@@ -8,8 +8,9 @@ between its neighbours.
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from enum import Enum
+from typing import Final
 
 import structlog
 
@@ -25,6 +26,10 @@ from p2ptrade.oracle.metrics import OracleMetrics
 from p2ptrade.oracle.ports import ChainView, Store
 
 _log = structlog.get_logger(__name__)
+
+
+KEPT_MAX: Final = 2**63 - 1
+"""The largest whole number that SQLite and PostgreSQL keep; a signed reading could have a larger one."""
 
 
 class Taken(Enum):
@@ -92,7 +97,7 @@ class Desk:
         found = 0
         for signed, answer in zip(readings, answers, strict=True):
             reading, point = signed.reading, self._points.get(signed.reading.account)
-            if answer.taken is not Taken.REFUSED or point is None or self.why_not_signed(signed, point) is not None:
+            if answer.taken is not Taken.REFUSED or point is None or self.why_not_taken(signed, point) is not None:
                 continue
             kept = self.store.of_slot(reading.slot).get(reading.account)
             if kept is not None and contradicts(reading, kept.signed.reading) and Rule.CONTRADICTION not in kept.flags:
@@ -108,7 +113,7 @@ class Desk:
         point = self._points.get(reading.account)
         if point is None:
             return _answer(signed, Taken.REFUSED, f"account {reading.account} takes no part in this market")
-        wrong = self.why_not_signed(signed, point)
+        wrong = self.why_not_taken(signed, point)
         if wrong is not None:
             return _answer(signed, Taken.REFUSED, wrong)
         last = newest.get(reading.account)
@@ -129,14 +134,16 @@ class Desk:
             return _answer(signed, Taken.FLAGGED, "; ".join(finding.text for finding in findings))
         return _answer(signed, Taken.STORED)
 
-    def why_not_signed(self, signed: SignedReading, point: MeterPoint) -> str | None:
-        """Return why a reading is not the one that the registered gateway signed for a meter point, if it is not."""
+    def why_not_taken(self, signed: SignedReading, point: MeterPoint) -> str | None:
+        """Return why a reading is not one that the registered gateway signed for a meter point, if it is not."""
         if signed.reading.meter_point != point.meter_point:
             return "the meter point is not the one registered for the account"
         is_its_digest = ReadingMessage.of(signed.reading).digest(self.domain) == signed.digest
         if not is_its_digest or recover(signed.digest, signed.signature) != point.gateway:
             return "the signature is not the registered gateway's"
-        return None
+        reading = signed.reading
+        numbers = (reading.slot, reading.sequence, reading.meter_time_s, *astuple(reading.registers))
+        return None if max(numbers) <= KEPT_MAX else f"it has a number above {KEPT_MAX}, which no database keeps"
 
     def _there(self, reading: Reading, last: SignedReading | None, kept: Sequence[KeptReading]) -> SignedReading | None:
         """Return what is kept already under the number of a reading; `last` is the newest of its account."""

@@ -165,6 +165,15 @@ def test_a_register_that_fell_is_kept_and_flagged_never_repaired(desk: Desk, tab
     assert (kept.signed.reading.registers.import_wh, kept.flags) == (300, ("register backwards",))
 
 
+@pytest.mark.parametrize("field", ["sequence", "import_wh"])
+def test_a_number_that_no_database_keeps_is_refused(desk: Desk, field: str) -> None:
+    first = reading(import_wh=2**63 if field == "import_wh" else 100)
+    too_large = signed(first if field == "import_wh" else replace(first, sequence=2**63))
+    good = signed(reading())
+
+    assert outcome(desk, too_large, good) == [Taken.REFUSED, Taken.STORED]
+
+
 def test_a_gateway_that_was_replaced_may_sign_at_once_and_the_old_one_no_more(desk: Desk, registry: Registry) -> None:
     first = signed(reading())
     outcome(desk, first)
