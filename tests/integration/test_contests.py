@@ -2,7 +2,8 @@
 
 Paths: a quorum that lied, shown by the reading that the oracles have; an estimate, replaced by a better one that one
 oracle is handed; a reading that is not better: of the same quality but another value, of lower quality, of another
-slot, signed by a stranger, impossible beside its neighbours, what was settled already, never handed in.
+slot, signed by a stranger, impossible beside its neighbours, what was settled already, never handed in; oracles killed
+after every step.
 """
 
 import json
@@ -28,7 +29,7 @@ from p2ptrade.oracle.desk import Taken
 from p2ptrade.transport.reading_messages import reading_message
 from p2ptrade.transport.server import bind
 from tests.support.oracle_stage import Stage, report_instead
-from tests.support.oracles import Group, send
+from tests.support.oracles import TAKEOVER_S, Group, send
 from tests.support.small_market import GATEWAY, SmallMarket, small_market
 
 DEAD = 3
@@ -214,6 +215,30 @@ def test_a_better_reading_must_be_possible_and_signed_by_the_registered_gateway(
     assert "more than 30 kW can carry" in found[0][1]
     assert "measured +60 s from the end of the slot" in found[1][1]
     assert stage.world.market.settlement.settlement(stage.slot).version == 1
+
+
+def test_oracles_that_are_killed_after_every_step_correct_a_contested_slot_once(
+    stage: Stage, account: AccountId
+) -> None:
+    retail, _ = stage.prices()
+    before = stage.cash()
+    settle(stage, {account: 1_000}, Quality.INTERPOLATED)
+    interpolated = stage.meters[account].readings[-1].reading
+    less = Registers(EnergyWh(interpolated.registers.import_wh - 400), interpolated.registers.export_wh)
+    better = signed(stage, replace(interpolated, registers=less, quality=Quality.MEASURED))
+    contest(stage, account, better)
+    stage.group.members[0].oracle.drafter.contests.take(better)
+
+    for _ in range(8):
+        for index in ALIVE:
+            stage.group.restart(index).oracle.chain._first_priced = stage.slot
+            stage.group.members[index].oracle.step()
+        stage.later(TAKEOVER_S)
+
+    settlement = stage.world.market.settlement
+    assert settlement.settlement(stage.slot).version == 2
+    assert len(settlement.events("Corrected", first=0, where={"slot": stage.slot})) == 1
+    assert before[account] - stage.cash()[account] == 600 * retail // 1000
 
 
 @contextmanager
