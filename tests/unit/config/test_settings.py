@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from p2ptrade.chain.deployment_plan import steps
 from p2ptrade.config import DEV_ACCOUNTS, checkpoint, deployment_plan, dev_key, json_schema, load_settings, open_key
 from p2ptrade.config.sections import DeploySettings, KeySettings
 from p2ptrade.errors import ConfigError
@@ -137,6 +138,23 @@ def test_quorum_larger_than_the_oracles_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match="there are only 4 oracles"):
         deployment_plan(settings.deploy, 0)
+
+
+def test_plan_sets_the_terms_of_the_rules_that_give_something_and_has_demurrage_only_if_asked(tmp_path: Path) -> None:
+    def names(options: str) -> set[str]:
+        settings = load_settings(written(tmp_path, f"[deploy]\nholders.dev = true\n{options}"))
+        return {step.name for step in steps(deployment_plan(settings.deploy, 0), dev_key(0).address)}
+
+    usual = names("")
+    other = names("issuing.oracle_work = { rate_micro = 5, cap_micro_per_day = 0 }\ndemurrage_ppm_per_day = 1\n")
+
+    assert {name for name in usual if name.startswith("terms of")} == {
+        "terms of registration",
+        "terms of clean energy",
+        "terms of oracle work",
+    }
+    assert usual - other == {"terms of oracle work"}
+    assert other - usual == {"Demurrage"}
 
 
 def test_process_is_killed_only_at_the_place_and_count_that_were_set(monkeypatch: pytest.MonkeyPatch) -> None:
