@@ -48,8 +48,8 @@ TARGETS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "OrderHash": (("DoubleAuction", "RelayStake"), AUCTION_CHAIN),
     "Signatures": (("DoubleAuction", "RelayStake"), AUCTION_CHAIN),
 }
-COPIED: Final = ("contracts", "tests", "foundry.toml", "pyproject.toml", "scripts")
-LINKED: Final = ("node_modules", ".cache/solcx", "p2ptrade")
+COPIED: Final = ("contracts", "p2ptrade", "tests", "foundry.toml", "pyproject.toml", "scripts")
+LINKED: Final = ("node_modules", ".cache/solcx")
 SEED: Final = "20261121"
 CHAIN_TIMEOUT_S: Final = 900
 DOES_NOT_COMPILE: Final = 9
@@ -69,6 +69,9 @@ class Campaign:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._bytecode: dict[str, str] = {}
+        self._passing: set[str] = set()
+        self._kept: set[Path] = set()
         shutil.rmtree(folder, ignore_errors=True)
         for name in COPIED:
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
@@ -140,22 +143,16 @@ class Campaign:
 
     def _unchanged(self, contract: str) -> str:
         """Return the bytecode of the unchanged contracts, once it is known that its tests pass without a mutant."""
-        if contract not in self._passed:
+        if contract not in self._bytecode:
             built = self._build(contract)
             assert built is not None, f"{contract} does not compile as it is"
-            killer = self._killer(contract)
+            files = [file for file in TARGETS[contract][1] if file not in self._passing]
+            killer = self._failing(files) or ("" if self._passing else self._failing_in_forge())
             assert not killer, f"the tests of {contract} fail without a mutant: {killer}"
+            self._passing.update(files)
             self._kept.update((self.folder / ".cache/contracts-under-test").iterdir())
-            self._passed[contract] = built
-        return self._passed[contract]
-
-    @cached_property
-    def _passed(self) -> dict[str, str]:
-        return {}
-
-    @cached_property
-    def _kept(self) -> set[Path]:
-        return set()
+            self._bytecode[contract] = built
+        return self._bytecode[contract]
 
     def _forget_builds(self) -> None:
         for path in (self.folder / ".cache/contracts-under-test").iterdir():
@@ -174,17 +171,18 @@ class Campaign:
 
     def _killer(self, contract: str) -> str:
         """Return the first test of the chain that fails, or nothing."""
-        _, files = TARGETS[contract]
+        return self._failing(TARGETS[contract][1]) or self._failing_in_forge()
+
+    def _failing(self, files: Sequence[str]) -> str:
+        if not files:
+            return ""
         options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow and not soak", "--no-header"]
         done = self._call([sys.executable, "-m", "pytest", *options, *files], timeout_s=CHAIN_TIMEOUT_S)
-        if done.returncode:
-            failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-            return failed[0][:200] if failed else f"pytest exit {done.returncode}: {done.stdout[-300:]}"
+        return _first(done, ("FAILED", "ERROR")) if done.returncode else ""
+
+    def _failing_in_forge(self) -> str:
         done = self._call([ROOT / "scripts/forge.sh", "test", "--fail-fast"], timeout_s=CHAIN_TIMEOUT_S)
-        if done.returncode:
-            failed = [line for line in done.stdout.splitlines() if line.startswith(("[FAIL", "Error"))]
-            return f"forge: {failed[0][:200]}" if failed else f"forge exit {done.returncode}"
-        return ""
+        return "forge: " + _first(done, ("[FAIL", "Error")) if done.returncode else ""
 
     def _call(
         self, command: Sequence[str | Path], environment: dict[str, str] | None = None, timeout_s: int = 600
@@ -199,3 +197,9 @@ class Campaign:
             )
         except subprocess.TimeoutExpired:
             return subprocess.CompletedProcess(command, 124, "", f"more than {timeout_s} s")
+
+
+def _first(done: subprocess.CompletedProcess[str], starts: tuple[str, ...]) -> str:
+    """Return the first line that says what failed, or how the run ended."""
+    lines = [line for line in done.stdout.splitlines() if line.startswith(starts)]
+    return lines[0][:200] if lines else f"exit {done.returncode}: {(done.stderr or done.stdout)[-200:]}"
