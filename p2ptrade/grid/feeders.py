@@ -60,10 +60,10 @@ class Groups:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupedMap:
-    """A linear map of grouped currents, in real arithmetic: current @ matrix + constant, group by group.
+    """A linear map of grouped currents, in real arithmetic: matrix @ current + constant, group by group.
 
-    A current's columns are real parts, imaginary parts, then real and imaginary parts of the sums. `order` says where
-    each result is in the groups' results laid side by side.
+    A current's rows are real parts, imaginary parts, then real and imaginary parts of the sums; its columns are
+    scenarios. `order` says where each result is in the groups' results laid one below the other.
     """
 
     matrix: Reals
@@ -71,10 +71,10 @@ class GroupedMap:
     order: NDArray[np.int64]
 
     def __call__(self, current: Reals, out: Reals) -> Reals:
-        """Write the mapped rows to the first rows of `out` and return them."""
-        result = np.matmul(current, self.matrix, out=out[:, : current.shape[1]])
-        result += self.constant
-        return result
+        """Write the mapped scenarios to `out`, which has room for as many, and return it."""
+        np.matmul(self.matrix, current, out=out)
+        out += self.constant
+        return out
 
 
 def find_groups(network: Network, model: Model, count: int) -> Groups:
@@ -144,8 +144,8 @@ def _assembled(
     """Return the real matrices of the groups, given which rows are in which."""
     size = groups.size
     result = np.zeros((len(rows_of), 2 * size + 2 * groups.sums, 2 * width))
-    constants = np.zeros((len(rows_of), 1, 2 * width))
-    constants[:, 0, :width] = 1.0
+    constants = np.zeros((len(rows_of), 2 * width, 1))
+    constants[:, :width] = 1.0
     order = np.zeros(len(blocks), dtype=np.int64)
     for group, rows in enumerate(rows_of):
         at = np.arange(len(rows))
@@ -155,8 +155,9 @@ def _assembled(
         block[: len(members)] = blocks[np.ix_(rows, members)].T
         _put(result[group], 0, size, at, width, block)
         _put(result[group], 2 * size, groups.sums, at, width, sums[rows].T)
-        constants[group, 0, at], constants[group, 0, width + at] = constant[rows].real, constant[rows].imag
-    return GroupedMap(result.astype(dtype), constants.astype(dtype), order)
+        constants[group, at, 0], constants[group, width + at, 0] = constant[rows].real, constant[rows].imag
+    matrix = np.ascontiguousarray(result.transpose(0, 2, 1), dtype=dtype)
+    return GroupedMap(matrix, constants.astype(dtype), order)
 
 
 def _put(into: Reals, top: int, height: int, at: NDArray[np.int64], width: int, block: Complexes) -> None:

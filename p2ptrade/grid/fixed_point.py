@@ -16,6 +16,7 @@ import numpy as np
 
 from p2ptrade.grid.admittance import Model, build_model
 from p2ptrade.grid.feeders import (
+    GroupedMap,
     Groups,
     Reals,
     branch_home,
@@ -23,11 +24,11 @@ from p2ptrade.grid.feeders import (
     grouped_map,
     square_map,
 )
-from p2ptrade.grid.iteration import Share, Work, magnitude, settle, side_by_side
+from p2ptrade.grid.iteration import Iteration, Room, Share, squared
 from p2ptrade.grid.network import Network
 from p2ptrade.grid.powerflow import Complexes, Flags, Floats, Flow, as_batch, phases
 
-CHUNK: Final = 128
+CHUNK: Final = 256
 
 
 @lru_cache(maxsize=16)
@@ -51,7 +52,9 @@ class FixedPointPowerFlow:
         self._groups = groups = groups_of(network)
         loaded = (model.voltage_map[model.loaded], model.no_load_voltage[model.loaded], groups)
         self._loaded = square_map(*loaded, self._dtype)
-        self._rough = square_map(*loaded, np.dtype(np.float32)) if self._dtype == np.float64 else None
+        self._iteration = Iteration.of(self._loaded, groups)
+        rough = square_map(*loaded, np.dtype(np.float32))
+        self._rough = Iteration.of(rough, groups) if self._dtype == np.float64 else None
         node_home = np.repeat(groups.node_group, phases(network))
         self._voltage = grouped_map(model.voltage_map, model.no_load_voltage, node_home, groups, self._dtype)
         rows = np.concatenate([model.branch_map, model.no_load_branch[:, None]], axis=1)
@@ -60,7 +63,8 @@ class FixedPointPowerFlow:
         self._branch = grouped_map(distinct[:, :-1], distinct[:, -1], home, groups, self._dtype)
         self._series = self._branch.order[series]
         self._share = Share.of(model, groups)
-        self._per_rating = (1.0 / model.rating_a).astype(self._dtype)
+        self._per_rating = (1.0 / model.rating_a).astype(self._dtype)[:, None]
+        self._source = self._source_weights()
 
     @property
     def name(self) -> str:
@@ -76,76 +80,95 @@ class FixedPointPowerFlow:
         """Return the flow of each scenario; both arrays are scenarios x connections."""
         active, reactive = as_batch(self._network, injection_w, injection_var)
         count, scenarios = phases(self._network), len(active)
-        flow = Flow(
-            voltage_pu=np.empty((scenarios, len(self._network.nodes) * count), dtype=self._dtype),
-            current_a=np.empty((scenarios, len(self._network.branches) * count), dtype=self._dtype),
-            loading=np.empty((scenarios, len(self._network.branches) * count), dtype=self._dtype),
-            loss_w=np.empty(scenarios),
-            source_w=np.empty(scenarios),
-            converged=np.empty(scenarios, dtype=np.bool_),
+        terminals, branches = len(self._network.nodes) * count, len(self._network.branches) * count
+        voltage, current, loading = (
+            np.empty((rows, scenarios), dtype=self._dtype) for rows in (terminals, branches, branches)
         )
-        work = Work.of(self._voltage, self._branch, min(CHUNK, scenarios))
+        source, converged = np.empty(scenarios), np.empty(scenarios, dtype=np.bool_)
         with np.errstate(all="ignore"):
+            rooms = self._rooms(min(CHUNK, scenarios))
             for start in range(0, scenarios, CHUNK):
-                self._solve_chunk(active, reactive, slice(start, start + CHUNK), flow, work)
-        return flow
+                chunk = slice(start, start + CHUNK)
+                if start + CHUNK > scenarios > CHUNK:
+                    rooms = self._rooms(scenarios - start)
+                _, drawn, converged[chunk] = self._iterate(active[chunk], reactive[chunk], rooms)
+                voltage[:, chunk] = self._voltages(drawn)
+                current[:, chunk] = self._branch_currents(drawn)
+                np.multiply(current[:, chunk], self._per_rating, out=loading[:, chunk])
+                source[chunk] = self._source_power(drawn)
+        loss = source + active.sum(axis=1)
+        return Flow(voltage.T, current.T, loading.T, loss, source, converged)
 
     def currents(self, injection_w: Floats, injection_var: Floats | None = None) -> tuple[Complexes, Complexes, Flags]:
         """Return voltage and current (pu, W) at the loaded terminals of one scenario, and whether it converged."""
         active, reactive = as_batch(self._network, injection_w, injection_var)
         with np.errstate(all="ignore"):
-            voltage, current, converged = self._iterate(active[:1], reactive[:1])
+            voltage, current, converged = self._iterate(active[:1], reactive[:1], self._rooms(1))
         return self._complex(voltage), self._complex(current), converged
 
-    def _complex(self, rows: Reals) -> Complexes:
-        """Return the loaded terminals' complex values, in the model's order."""
+    def _complex(self, halves: Reals) -> Complexes:
+        """Return the loaded terminals' complex values (scenarios x terminals), in the model's order."""
         size = self._groups.size
-        values = rows[..., :size] + 1j * rows[..., size : 2 * size]
-        result: Complexes = side_by_side(values)[:, self._loaded.order]
+        values = halves[:, :size] + 1j * halves[:, size : 2 * size]
+        result: Complexes = values.reshape(-1, values.shape[2])[self._loaded.order].T
         return result
 
-    def _solve_chunk(self, active: Floats, reactive: Floats, chunk: slice, flow: Flow, work: Work) -> None:
-        """Write the flow of a chunk of scenarios into the results."""
-        _, current, flow.converged[chunk] = self._iterate(active[chunk], reactive[chunk])
-        voltage = self._voltage(current, work.voltage)
-        if len(voltage) == 1:
-            magnitude(voltage, flow.voltage_pu[chunk][:, None])
-        else:
-            sizes = magnitude(voltage, work.voltage_size)
-            np.take(sizes, self._voltage.order, axis=1, out=flow.voltage_pu[chunk])
-        branch = magnitude(self._branch(current, work.branch), work.branch_size)
-        if self._model.both_ends:
-            half = len(self._series) // 2
-            larger = np.maximum(branch[:, self._series[:half]], branch[:, self._series[half:]])
-            flow.current_a[chunk] = larger
-        else:
-            np.take(branch, self._series, axis=1, out=flow.current_a[chunk])
-        np.multiply(flow.current_a[chunk], self._per_rating, out=flow.loading[chunk])
-        flow.source_w[chunk] = self._source_power(self._complex(current))
-        flow.loss_w[chunk] = flow.source_w[chunk] + active[chunk].sum(axis=1)
+    def _voltages(self, current: Reals) -> Reals:
+        """Return the magnitudes of all voltages (terminals x scenarios)."""
+        found = squared(self._mapped(self._voltage, current))
+        result: Reals = np.sqrt(found)[self._voltage.order]
+        return result
 
-    def _source_power(self, current: Complexes) -> Floats:
-        """Return the power from the source: a weighted sum of the loaded terminals' currents, and no load."""
-        model = self._model
+    def _branch_currents(self, current: Reals) -> Reals:
+        """Return the magnitudes of all branch currents (branches x scenarios), the larger of the two ends."""
+        found = squared(self._mapped(self._branch, current))
+        if not self._model.both_ends:
+            alone: Reals = np.sqrt(found)[self._series]
+            return alone
+        half = len(self._series) // 2
+        larger = np.maximum(found[self._series[:half]], found[self._series[half:]])
+        np.sqrt(larger, out=larger)
+        return larger
+
+    def _mapped(self, each: GroupedMap, current: Reals) -> Reals:
+        groups, rows, _ = each.matrix.shape
+        return each(current, np.empty((groups, rows, current.shape[2]), dtype=self._dtype))
+
+    def _source_weights(self) -> tuple[Floats, float]:
+        """Return what the halves of the grouped currents add to the power from the source, and that without load."""
+        model, groups = self._model, self._groups
         multiple = 3 if phases(self._network) == 1 else 1
-        weight = np.conj(model.source_voltage) @ model.source_map
-        no_load = float((np.conj(model.source_voltage) @ model.no_load_source).real)
-        power: Floats = multiple * (current.real @ weight.real - current.imag @ weight.imag + no_load)
+        weight = multiple * (np.conj(model.source_voltage) @ model.source_map)
+        placed = np.zeros(groups.member.shape, dtype=np.complex128)
+        placed[groups.member >= 0] = weight[groups.member[groups.member >= 0]]
+        no_load = multiple * float((np.conj(model.source_voltage) @ model.no_load_source).real)
+        return np.concatenate([placed.real, -placed.imag], axis=1)[:, None], no_load
+
+    def _source_power(self, current: Reals) -> Floats:
+        """Return the power from the source."""
+        weight, no_load = self._source
+        power: Floats = np.matmul(weight, current[:, : weight.shape[2]]).sum(axis=(0, 1)) + no_load
         return power
 
-    def _iterate(self, active: Floats, reactive: Floats) -> tuple[Reals, Reals, Flags]:
+    def _rooms(self, scenarios: int) -> tuple[Room, Room | None]:
+        """Return memory for both precisions; each call of the engine has its own, so that threads may share one."""
+        rough = None if self._rough is None else Room.of(self._rough.impedance, scenarios)
+        return Room.of(self._loaded, scenarios), rough
+
+    def _iterate(self, active: Floats, reactive: Floats, rooms: tuple[Room, Room | None]) -> tuple[Reals, Reals, Flags]:
         """Return the loaded terminals' voltages and currents by group, and which scenarios settled.
 
         In double precision the first steps are taken in single precision, which is twice as fast; a scenario
         that leads nowhere there starts again from no load.
         """
-        p, q = self._share(active), self._share(reactive)
-        start = self._loaded.constant
-        if self._rough is not None:
-            p_rough, q_rough = p.astype(np.float32), q.astype(np.float32)
-            rough = settle(self._rough, self._groups, p_rough, q_rough, self._rough.constant)
-            start = np.where(rough[2][None, :, None], rough[0], start)
-        return settle(self._loaded, self._groups, p.astype(self._dtype), q.astype(self._dtype), start)
+        start, (room, rough_room) = self._loaded.constant, rooms
+        if self._rough is not None and rough_room is not None:
+            single = np.dtype(np.float32)
+            p, q = self._share(active, single), self._share(reactive, single)
+            voltage, _, rests = self._rough.settle(p, q, self._rough.impedance.constant, rough_room)
+            start = voltage if rests.all() else np.where(rests, voltage, start)
+        p, q = self._share(active, self._dtype), self._share(reactive, self._dtype)
+        return self._iteration.settle(p, q, start, room)
 
 
 @lru_cache(maxsize=16)
