@@ -48,6 +48,7 @@ contract Ledger is ILedger, AccessManaged, Pausable {
     mapping(uint32 account => Withdrawal withdrawal) private _withdrawals;
     /// @dev Indexed by account. An array of this kind needs no hash to find a word, which every order's path notices.
     uint256[1 << 32] private _words;
+    mapping(address mover => bool moves) private _movers;
 
     /// @param authority Access manager.
     /// @param credits_ Token that cash stands for; it must move exactly the amounts it is told.
@@ -172,12 +173,20 @@ contract Ledger is ILedger, AccessManaged, Pausable {
     // ---------------------------------------------------------------------------------------------------- movements
 
     /// @inheritdoc ILedger
-    function move(uint256[] calldata entries) external restricted {
+    function setMover(address mover, bool moves) external restricted {
+        _movers[mover] = moves;
+        emit MoverSet(mover, moves);
+    }
+
+    /// @inheritdoc ILedger
+    function move(uint256[] calldata entries) external {
+        _requireMover();
         _apply(entries, false);
     }
 
     /// @inheritdoc ILedger
-    function settle(uint256[] calldata entries) external restricted returns (uint256[] memory) {
+    function settle(uint256[] calldata entries) external returns (uint256[] memory) {
+        _requireMover();
         uint256[] memory found = _apply(entries, true);
         // What Solidity would return, without copying the list: its offset goes into the word before it, which is not
         // needed any more.
@@ -231,6 +240,11 @@ contract Ledger is ILedger, AccessManaged, Pausable {
     /// @inheritdoc ILedger
     function accountOf(address owner) external view returns (uint32) {
         return _accountOf[owner];
+    }
+
+    /// @inheritdoc ILedger
+    function isMover(address mover) external view returns (bool) {
+        return _movers[mover];
     }
 
     /// @inheritdoc ILedger
@@ -302,6 +316,10 @@ contract Ledger is ILedger, AccessManaged, Pausable {
     }
 
     // ---------------------------------------------------------------------------------------------- movements, inside
+
+    function _requireMover() private view {
+        if (!_movers[msg.sender]) revert LedgerNotAMover(msg.sender);
+    }
 
     /// @dev Applies entries and says so in one event. With `mayOwe` as `settle` does, else as `move` does.
     /// Most entries are ordinary: of an existing account, cash within [0, 2^63) before and after. The loop does those by

@@ -2,9 +2,9 @@
 pragma solidity 0.8.37;
 
 /// @title Demurrage: cash that lies idle shrinks a little every day, so that it is used when the sun shines
-/// @notice An option of a market: without the MARKET role this contract can do nothing. Idle is what an account had at one
-/// collection and still has at the next one, on a later UTC day: money that came or was used in between costs nothing, and
-/// the first collection only notes what is there. Each day takes a share of what is idle above a free amount, rounded
+/// @notice An option of a market: unless it is a mover of the ledger this contract can do nothing. Idle is what an account
+/// had at one collection and still has at the next one, on a later UTC day: money that came or was used in between costs
+/// nothing, and the first collection only notes what is there. Each day takes a share of what is idle above a free amount, rounded
 /// down; days compound. It goes to the rewards account, so that no credit comes or goes. Debts do not grow.
 interface IDemurrage {
     /// @notice Accounts were looked at on UTC day `day`; those that were looked at on that day already are unchanged.

@@ -40,6 +40,9 @@ interface ILedger {
     /// @notice `amount` cash of `account` became credits of its owner.
     event Withdrawn(uint32 indexed account, address indexed to, uint64 amount);
 
+    /// @notice A contract of the market may move cash from now on, or no longer.
+    event MoverSet(address indexed mover, bool moves);
+
     /// @notice Cash moved between accounts; the deltas sum to zero.
     /// @param entries Account (4 bytes) and delta (8 bytes, two's complement), big endian, one after the other.
     event Moved(bytes entries);
@@ -57,6 +60,9 @@ interface ILedger {
 
     /// @notice Only the owner of the account may do this.
     error LedgerNotOwner(uint32 account, address caller, address owner);
+
+    /// @notice Only a contract of the market moves cash between accounts.
+    error LedgerNotAMover(address caller);
 
     /// @notice The zero address, or the ledger itself, cannot own an account.
     error LedgerInvalidOwner(address owner);
@@ -146,15 +152,20 @@ interface ILedger {
 
     // ----------------------------------------------------------------------------------------- movements (market)
 
+    /// @notice Says whether a contract of the market moves cash.
+    /// @dev Role ADMIN. The ledger keeps this list itself: every clearing and every settlement asks, and would pay the
+    /// access manager 11,000 gas for the answer.
+    function setMover(address mover, bool moves) external;
+
     /// @notice Moves cash between accounts. Every debit must be covered.
-    /// @dev Role MARKET.
+    /// @dev For movers alone.
     /// @param entries See above; an account may occur more than once. Their deltas sum to zero.
     function move(uint256[] calldata entries) external;
 
     /// @notice Moves cash between accounts at settlement, where a participant may go into debt down to `-debtLimit`:
     /// what a debit exceeds that by is charged to the retailer instead, who may go below zero without limit. Other
     /// system accounts must cover their debits.
-    /// @dev Role MARKET. `Moved` shows the deltas that took effect, the retailer's included.
+    /// @dev For movers alone. `Moved` shows the deltas that took effect, the retailer's included.
     /// @return words The word of each entry's account before the movement, as `AccountWord` reads it.
     function settle(uint256[] calldata entries) external returns (uint256[] memory words);
 
@@ -180,6 +191,9 @@ interface ILedger {
 
     /// @notice Returns the participant's account of an owner; 0 where there is none.
     function accountOf(address owner) external view returns (uint32);
+
+    /// @notice Returns whether a contract moves cash.
+    function isMover(address mover) external view returns (bool);
 
     /// @notice Returns the announced withdrawal of an account; zeros where there is none.
     function withdrawalOf(uint32 account) external view returns (uint64 amount, uint64 availableAt);

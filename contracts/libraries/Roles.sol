@@ -22,7 +22,8 @@ library Roles {
     uint64 internal constant RETAILER = 6;
     /// @notice Pauses and unpauses entry, never exit.
     uint64 internal constant GUARDIAN = 7;
-    /// @notice Contracts that move money between ledger accounts: the auction and the settlement.
+    /// @notice The settlement, which takes cleared slots over from the auction and mints energy tokens. Who moves cash is a
+    /// list of the ledger's own (`ILedger.setMover`).
     uint64 internal constant MARKET = 8;
     /// @notice Issues credits by the four rules, below their caps.
     uint64 internal constant ISSUER = 9;

@@ -19,9 +19,10 @@ from eth_utils.address import to_checksum_address
 from p2ptrade.chain.abi import load
 from p2ptrade.chain.client import ChainClient
 from p2ptrade.chain.contracts.authority import Authority, Role
+from p2ptrade.chain.contracts.ledger import Ledger
 from p2ptrade.chain.deployed import ADDRESSES_FILE, Deployment, require_code
 from p2ptrade.chain.deployment_plan import Addresses, Step, steps
-from p2ptrade.chain.function_roles import CONTRACT_ROLES
+from p2ptrade.chain.function_roles import CONTRACT_ROLES, MOVERS
 from p2ptrade.chain.journal import Journal
 from p2ptrade.chain.keys import SigningKey
 from p2ptrade.chain.market_parameters import Plan
@@ -89,10 +90,13 @@ def created_address(sender: ChecksumAddress, nonce: int) -> ChecksumAddress:
     return to_checksum_address(keccak(rlp.encode([bytes.fromhex(sender[2:]), nonce]))[-20:])
 
 
-def missing_roles(client: ChainClient, deployment: Deployment) -> list[tuple[Role, ChecksumAddress]]:
-    """Return the roles of a deployment that the chain does not confirm."""
+def unconfirmed_rights(client: ChainClient, deployment: Deployment) -> list[str]:
+    """Return in a few words each what the chain does not confirm of a deployment: roles, and who moves cash."""
     authority = Authority(client, deployment.contracts["Authority"])
-    return [(role, holder) for role, holder in deployment.roles if not authority.has_role(role, holder)]
+    ledger = Ledger(client, deployment.contracts["Ledger"])
+    roles = [f"the role {role.name} of {who}" for role, who in deployment.roles if not authority.has_role(role, who)]
+    movers = [(name, deployment.contracts[name]) for name in MOVERS if name in deployment.contracts]
+    return roles + [f"that {name} moves cash" for name, contract in movers if not ledger.is_mover(contract)]
 
 
 def changed_contracts(folder: Path) -> list[str]:
@@ -170,10 +174,9 @@ def _roles(plan: Plan, addresses: Addresses) -> tuple[tuple[Role, ChecksumAddres
 
 
 def _require_handed_over(client: ChainClient, deployment: Deployment, plan: Plan) -> None:
-    missing = missing_roles(client, deployment)
+    missing = unconfirmed_rights(client, deployment)
     if missing:
-        listed = ", ".join(f"{role.name} of {holder}" for role, holder in missing)
-        raise ChainError(f"the chain does not confirm these roles: {listed}")
+        raise ChainError(f"the chain does not confirm {', '.join(missing)}")
     authority = Authority(client, deployment.contracts["Authority"])
     if plan.holders.admin != deployment.deployer and authority.has_role(Role.ADMIN, deployment.deployer):
         raise ChainError("the deployer still has the role ADMIN after handing over")

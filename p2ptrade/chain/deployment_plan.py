@@ -13,7 +13,7 @@ from eth_typing import ChecksumAddress
 from p2ptrade.chain.abi import load
 from p2ptrade.chain.contracts.authority import Role
 from p2ptrade.chain.contracts.settlement import rules_struct
-from p2ptrade.chain.function_roles import CONTRACT_ROLES, FUNCTION_ROLES
+from p2ptrade.chain.function_roles import CONTRACT_ROLES, FUNCTION_ROLES, MOVERS
 from p2ptrade.chain.market_parameters import Holders, Plan
 from p2ptrade.domain.demurrage import Demurrage
 from p2ptrade.domain.issuing import IssuingTerms
@@ -106,6 +106,7 @@ def steps(plan: Plan, deployer: ChecksumAddress) -> list[Step]:
         *_demurrage(given.demurrage),
         Step("roles", lambda at: (at["Authority"], _multicall(_role_calls(plan, at)))),
         *_wiring(plan.holders),
+        *_movers(given.demurrage),
         *_issuing(given.issuing),
         Step("hand over", lambda at: (at["Authority"], _multicall(_hand_over(plan, deployer)))),
     ]
@@ -141,6 +142,16 @@ def _demurrage(rule: Demurrage) -> list[Step]:
         _creation("Demurrage", lambda at: (at["Ledger"], rule.rate_ppm_per_day, rule.free_micro))
         for _ in range(rule.is_on)
     ]
+
+
+def _movers(rule: Demurrage) -> list[Step]:
+    """Return what lets the market's contracts move cash."""
+    movers = [name for name in MOVERS if name != "Demurrage" or rule.is_on]
+    return [_call(f"{name} moves cash", "Ledger", "setMover", _mover(name)) for name in movers]
+
+
+def _mover(name: str) -> Callable[[Addresses], tuple[Any, ...]]:
+    return lambda at: (at[name], True)
 
 
 def _issuing(terms: IssuingTerms) -> list[Step]:

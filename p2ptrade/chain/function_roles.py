@@ -11,7 +11,6 @@ FUNCTION_ROLES: Final[tuple[tuple[str, Role, tuple[str, ...]], ...]] = (
     ("Credits", Role.GUARDIAN, ("pause", "unpause")),
     ("Ledger", Role.REGISTRY, ("openAccount", "setAccount")),
     ("Ledger", Role.SCORER, ("setReputationClasses",)),
-    ("Ledger", Role.MARKET, ("move", "settle")),
     ("Ledger", Role.GUARDIAN, ("pause", "unpause")),
     (
         "ParticipantRegistry",
@@ -28,9 +27,7 @@ FUNCTION_ROLES: Final[tuple[tuple[str, Role, tuple[str, ...]], ...]] = (
 CONTRACT_ROLES: Final[tuple[tuple[str, Role], ...]] = (
     ("ParticipantRegistry", Role.REGISTRY),
     ("Reputation", Role.SCORER),
-    ("DoubleAuction", Role.MARKET),
-    ("RelayStake", Role.MARKET),
     ("Settlement", Role.MARKET),
-    ("Rewards", Role.MARKET),
-    ("Demurrage", Role.MARKET),
 )
+# Contracts that move cash in the ledger, those that a market has. The ledger keeps this list itself (ILedger.setMover).
+MOVERS: Final = ("DoubleAuction", "RelayStake", "Settlement", "Rewards", "Demurrage")

@@ -10,7 +10,7 @@ import typer
 
 from p2ptrade.chain.client import ChainClient
 from p2ptrade.chain.deployed import ADDRESSES_FILE, Deployment, Market
-from p2ptrade.chain.deployment import DeployedStep, changed_contracts, deploy, missing_roles
+from p2ptrade.chain.deployment import DeployedStep, changed_contracts, deploy, unconfirmed_rights
 from p2ptrade.chain.engine import EngineOptions, Mining, free_port, start
 from p2ptrade.cli.options import ConfigOption, DryRunOption, JsonOption, YesOption
 from p2ptrade.config import Settings, checkpoint, deployment_plan, load_settings, open_key
@@ -72,10 +72,7 @@ def status(config: ConfigOption = None, folder: FolderOption = None, as_json: Js
     target = folder or settings.chain.deployment
     deployment = Deployment.read(target)
     market = Market.connect(settings.chain.url, deployment, timeout_s=settings.chain.timeout_s)
-    faults = [
-        f"the chain does not confirm the role {role.name} of {at}"
-        for role, at in missing_roles(market.client, deployment)
-    ]
+    faults = [f"the chain does not confirm {right}" for right in unconfirmed_rights(market.client, deployment)]
     faults += [f"{name} was deployed with other code than this package holds" for name in changed_contracts(target)]
     if as_json:
         sys.stdout.write(json.dumps(_document(deployment, []) | {"faults": faults}) + "\n")

@@ -165,13 +165,9 @@ class MarketView:
         return Call(settlement.address, settlement.mint_corrected_data(slot, positions, self._clearing(slot)[1]))
 
     def _clearing(self, slot: SlotNumber) -> tuple[ClearingFacts, SlotResult]:
-        if slot not in self._clearings:
-            self._clearings[slot] = self._read_clearing(slot)
-            while len(self._clearings) > _SLOTS_AT_ONCE:
-                del self._clearings[min(self._clearings)]
-        return self._clearings[slot]
-
-    def _read_clearing(self, slot: SlotNumber) -> tuple[ClearingFacts, SlotResult]:
+        """Return what a slot was cleared to; one that does not show its event yet is looked up again each time."""
+        if slot in self._clearings:
+            return self._clearings[slot]
         cleared = self.market.auction.cleared(slot, first=self.market.first_block)
         if cleared is None:
             return ClearingFacts(), SlotResult()
@@ -181,6 +177,9 @@ class MarketView:
             cleared=cleared.result.totals,
             envelope_root=cleared.envelope_root,
         )
+        self._clearings[slot] = facts, cleared.result
+        while len(self._clearings) > _SLOTS_AT_ONCE:
+            del self._clearings[min(self._clearings)]
         return facts, cleared.result
 
     def _read_admissions(self, first: int, last: int) -> None:

@@ -410,7 +410,7 @@ def deploy_market(platform: Platform, *, relay_name: str = "relay") -> Market:
         list(COLLATERAL),
     )
     for contract in (stake, auction):
-        platform.grant("MARKET", contract)
+        platform.let_move(contract)
     platform.set_function_roles(auction, {"MARKET": ("handOver",)})
     account = platform.admit(relay_name, cash_micro=2 * STAKE)
     stake.send("appoint", relay, account, sender=admin)

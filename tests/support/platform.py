@@ -29,9 +29,8 @@ FUNCTION_ROLES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "Ledger": {
         "REGISTRY": ("openAccount", "setAccount"),
         "SCORER": ("setReputationClasses",),
-        "MARKET": ("move", "settle"),
         "GUARDIAN": ("pause", "unpause"),
-        "ADMIN": ("setSystemOwner",),
+        "ADMIN": ("setSystemOwner", "setMover"),
     },
     "ParticipantRegistry": {
         "REGISTRAR": ("admit", "admitMany", "suspend", "reinstate", "setConnection", "setGateway"),
@@ -79,6 +78,10 @@ class Platform:
         """Give a role to another address."""
         address = holder.address if isinstance(holder, Contract) else holder
         self.authority.send("grantRole", ROLES[role], address, 0, sender=self.admin)
+
+    def let_move(self, mover: str | Contract) -> None:
+        """Let a contract, or an address, move cash in the ledger."""
+        self.ledger.send("setMover", mover, True, sender=self.admin)
 
     def set_function_roles(self, contract: Contract, roles: dict[str, tuple[str, ...]]) -> None:
         """Say which role may call which functions of a contract."""
@@ -159,6 +162,7 @@ def deploy_platform(chain: Chain) -> Platform:
         if role not in ("ADMIN", "REGISTRY"):
             platform.grant(role, platform.holder(role))
     platform.grant("REGISTRY", registry)
+    platform.let_move(platform.holder("MARKET"))
     credits_.send("setRegistry", registry, sender=admin)
     for holder in (ledger.address, platform.holder("TREASURER"), platform.holder("DSO"), platform.holder("RETAILER")):
         credits_.send("setSystemHolder", holder, True, sender=admin)

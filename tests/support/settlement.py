@@ -144,6 +144,7 @@ def deploy_settlement(platform: Platform, rules: SettlementRules = RULES) -> Set
     reputation = chain.deploy("Reputation", platform.authority, platform.ledger, day, QUORUM)
     platform.set_function_roles(token, {"MARKET": ("mint",)})
     platform.grant("MARKET", settlement)
+    platform.let_move(settlement)
     platform.grant("SCORER", reputation)
     oracles = tuple(
         sorted((chain.key(f"oracle {number}") for number in range(ORACLES)), key=lambda k: int(k.address, 16))

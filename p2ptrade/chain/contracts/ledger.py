@@ -49,6 +49,10 @@ class Ledger(ContractWrapper):
         """Return the cash of an account in micro-credits; a debt is negative."""
         return AmountMicro(self.read("cashOf", account, block=block))
 
+    def is_mover(self, contract: ChecksumAddress, *, block: Block = LATEST) -> bool:
+        """Return whether a contract moves cash."""
+        return bool(self.read("isMover", contract, block=block))
+
     def moves(self, *, first: Block, last: Block = LATEST) -> list[tuple[AccountId, AmountMicro]]:
         """Return every movement between accounts, in the order of the chain."""
         records = self.events("Moved", first=first, last=last)

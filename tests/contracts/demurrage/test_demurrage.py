@@ -22,7 +22,7 @@ RULE = Demurrage(SharePpm(RATE), AmountMicro(FREE))
 @pytest.fixture
 def demurrage(platform: Platform) -> Contract:
     contract = platform.chain.deploy("Demurrage", platform.ledger, RATE, FREE)
-    platform.grant("MARKET", contract)
+    platform.let_move(contract)
     return contract
 
 
@@ -134,5 +134,5 @@ def test_a_market_that_did_not_opt_in_loses_nothing(platform: Platform) -> None:
     contract = platform.chain.deploy("Demurrage", platform.ledger, RATE, FREE)
     look(platform, contract, DAY, account)
 
-    with reverts("AccessManagedUnauthorized"):
+    with reverts("LedgerNotAMover"):
         look(platform, contract, DAY + 1, account)

@@ -422,8 +422,8 @@ contract AuctionInvariantsTest is BaseContracts {
             bonds,
             collateral
         );
-        authority.grantRole(Roles.MARKET, address(_auction), 0);
-        authority.grantRole(Roles.MARKET, address(stakes), 0);
+        ledger.setMover(address(_auction), true);
+        ledger.setMover(address(stakes), true);
 
         address relay = makeAddr("relay");
         ledger.setSystemOwner(OPERATOR_ACCOUNT, relay);

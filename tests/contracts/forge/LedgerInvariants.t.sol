@@ -185,7 +185,7 @@ contract LedgerInvariantsTest is BaseContracts {
         }
         fund(RETAILER_ACCOUNT, 500e6);
         _handler = new LedgerHandler(ledger, credits, _owners);
-        authority.grantRole(Roles.MARKET, address(_handler), 0);
+        ledger.setMover(address(_handler), true);
         authority.grantRole(Roles.ADMIN, address(_handler), 0);
         targetContract(address(_handler));
     }

@@ -29,6 +29,7 @@ contract LedgerProofs is Test {
 
     function setUp() public {
         _ledger = new Ledger(address(new OpenAuthority()), IERC20(address(1)), 4 hours, DEBT_LIMIT, 2e6);
+        _ledger.setMover(address(this), true);
         _alice = _ledger.openAccount(address(0xA11CE), 3, 30);
         _bob = _ledger.openAccount(address(0xB0B), 31, 255);
     }

@@ -24,7 +24,7 @@ def stage(platform: Platform) -> tuple[Platform, Contract, Contract, list[Accoun
     reputation = platform.chain.deploy("Reputation", platform.authority, platform.ledger, DAY, 1)
     platform.grant("SCORER", reputation)
     rewards = platform.chain.deploy("Rewards", platform.ledger, reputation, DAY, 2, PLACES, SUBSIDY)
-    platform.grant("MARKET", rewards)
+    platform.let_move(rewards)
     accounts = platform.admit_many([f"home {number}" for number in range(5)])
     sponsor = platform.admit("sponsor", cash_micro=200 * CREDIT)
     moves = pack_entries((sponsor, -200 * CREDIT), (REWARDS, 200 * CREDIT))

@@ -28,8 +28,6 @@ abstract contract BaseContracts is Test {
 
         allow(address(ledger), Roles.REGISTRY, ledger.openAccount.selector);
         allow(address(ledger), Roles.REGISTRY, ledger.setAccount.selector);
-        allow(address(ledger), Roles.MARKET, ledger.move.selector);
-        allow(address(ledger), Roles.MARKET, ledger.settle.selector);
         allow(address(ledger), Roles.SCORER, ledger.setReputationClasses.selector);
         authority.grantRole(Roles.REGISTRY, address(registry), 0);
         credits.setRegistry(address(registry));
