@@ -11,7 +11,7 @@ from eth_typing import ChecksumAddress
 from eth_utils.address import is_address, to_checksum_address
 
 from p2ptrade.chain.contracts.participant_registry import Admission
-from p2ptrade.cli.office_periods import demurrage, issue, rewards_app, run_office
+from p2ptrade.cli.office_periods import check_office, demurrage, issue, rewards_app, run_office
 from p2ptrade.cli.office_session import acting
 from p2ptrade.cli.options import ConfigOption, JsonOption
 from p2ptrade.config import load_settings
@@ -25,6 +25,7 @@ office_app = typer.Typer(help="What registrar, treasurer, retailer and relay ope
 office_app.command("issue")(issue)
 office_app.command("demurrage")(demurrage)
 office_app.command("run")(run_office)
+office_app.command("check")(check_office)
 office_app.add_typer(rewards_app, name="rewards")
 
 COLUMNS: Final = ("owner", "zone", "capacity_kw", "meter_point", "gateway")

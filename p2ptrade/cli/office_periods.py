@@ -1,23 +1,27 @@
-"""`p2ptrade office issue|demurrage|rewards|run`: what is due when a day or a period is over."""
+"""`p2ptrade office issue|demurrage|rewards|run|check`: what is due when a day or a period is over."""
 
 import json
 import sys
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Annotated
 
 import typer
 
+from p2ptrade.chain.contracts.authority import Role
+from p2ptrade.cli.checks import Finding, connect_market, finish
 from p2ptrade.cli.office_session import acting
 from p2ptrade.cli.options import ConfigOption, DryRunOption, JsonOption
-from p2ptrade.config import load_settings
+from p2ptrade.config import Settings, load_settings, open_key
 from p2ptrade.domain.settlement import SystemAccount
 from p2ptrade.domain.units import AccountId, AmountMicro
-from p2ptrade.errors import RefusedError
+from p2ptrade.errors import P2PTradeError, RefusedError
 from p2ptrade.office import service
 from p2ptrade.office.demurrage import collect_demurrage
 from p2ptrade.office.issuing import Issue, Outcome, issue_credits
 from p2ptrade.office.periods import PeriodClerk
 from p2ptrade.office.rewards import pay_rewards
+from p2ptrade.store import Database
 from p2ptrade.transport.daemon import Health
 from p2ptrade.transport.logs import set_up_logs
 from p2ptrade.transport.server import bind, make_app, run_service
@@ -63,6 +67,36 @@ def run_office(
         health = Health()
         app = make_app("office", health=health, registry=clerk.metrics.registry)
         run_service(app, listener=listener, health=health, step=clerk.step, interval_s=own.interval_s)
+
+
+def check_office(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Say whether `office run` with these settings could work; exit code 1 if not."""
+    finish(_findings(load_settings(config)), as_json=as_json)
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    """Return what the office needs in the order in which it needs it; what cannot be asked is left out."""
+    try:
+        market = connect_market(settings)
+    except P2PTradeError as error:
+        yield Finding("chain and deployment", str(error))
+        return
+    yield Finding(f"chain {market.client.chain_id} with the credits at {market.credits.address}")
+    try:
+        key = open_key(settings, settings.office.issuer, "office.issuer")
+        is_issuer = market.authority.has_role(Role.ISSUER, key.address)
+        yield Finding(f"key {key.address} may issue", None if is_issuer else "it has not the role ISSUER")
+    except P2PTradeError as error:
+        yield Finding("key", str(error))
+    try:
+        Database.open(settings.office.state / "issuer.sqlite").close()
+        yield Finding(f"state in {settings.office.state}")
+    except P2PTradeError as error:
+        yield Finding("state", str(error))
+    held, rules = market.ledger.cash(AccountId(SystemAccount.REWARDS)), market.rewards.rules()
+    most = sum(rules.amounts(rules.places))
+    short = f"it holds {held} micro-credits, a period may pay {most}: `p2ptrade office rewards fund`"
+    yield Finding("the rewards account can pay a period", short if held < most else None)
 
 
 @rewards_app.command("pay")

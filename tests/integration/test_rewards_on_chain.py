@@ -64,6 +64,7 @@ def post_days(group: Group, until: int) -> None:
 @pytest.fixture
 def run(world: SmallMarket, capsys: pytest.CaptureFixture[str]) -> Run:
     def call(*arguments: str, code: int = 0) -> tuple[str, str]:
+        capsys.readouterr()
         found = cli.run([*arguments, "--config", str(world.folder / "p2ptrade.toml")])
         said = capsys.readouterr()
         assert found == code, said.err
@@ -78,8 +79,10 @@ def test_a_period_is_paid_once_by_rank_and_the_audit_computes_it_again(run: Run,
 
     PeriodClerk(market, world.outbox("issuer")).step()  # which logs that it cannot pay, and goes on
     world.give_up("issuer")
+    unready = json.loads(run("office", "check", "--json", code=1)[0])
     _, unfunded = run("office", "rewards", "pay", code=1)
     run("office", "rewards", "fund", "--amount-micro", str(SUBSIDY), "--reference", "sponsor")
+    ready = json.loads(run("office", "check", "--json")[0])
     paid = json.loads(run("office", "rewards", "pay", "--json")[0])
     again = json.loads(run("office", "rewards", "pay", "--json")[0])
     audited = json.loads(run("audit", "reputation", "--json")[0])
@@ -91,6 +94,8 @@ def test_a_period_is_paid_once_by_rank_and_the_audit_computes_it_again(run: Run,
     scores = [facts[accounts[who]]["score_ppm"] for who in (BUYER, SELLER, SILENT, IDLE)]
     assert scores == [500_000, 1_000_000, 250_000, 250_000]
     assert "the rewards account holds 0" in unfunded
+    assert [each["ok"] for each in unready["checks"]] == [True, True, True, False]
+    assert ready["ok"]
     # Two places share 30 credits as two to one.
     assert paid == [{"period": 0, "paid_micro": {str(accounts[SELLER]): 20_000_000, str(accounts[BUYER]): 10_000_000}}]
     assert again == []
