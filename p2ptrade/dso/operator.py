@@ -106,7 +106,9 @@ def schedule_of(
         accounts[number] = account
     traded = tuple(sold_wh.get(account, 0) for account in accounts)
     scheduled = tuple(_moved_out(base, position) for base, position in zip(forecast.base_wh, traded, strict=True))
-    return SlotSchedule(slot, tuple(accounts), scheduled, traded, forecast.error_wh)
+    return SlotSchedule(
+        slot, tuple(accounts), scheduled, traded, forecast.error_wh, forecast_wh=tuple(forecast.base_wh)
+    )
 
 
 def check_result(

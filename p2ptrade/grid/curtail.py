@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from p2ptrade.grid.cuts import CutProgram, Objective, solve_cuts
 from p2ptrade.grid.fixed_point import fixed_point
 from p2ptrade.grid.network import Network
-from p2ptrade.grid.powerflow import Floats, Flow, phases
+from p2ptrade.grid.powerflow import Flags, Floats, Flow, phases
 from p2ptrade.grid.sensitivity import sensitivity
 from p2ptrade.grid.verdict import (
     NO_MARGIN,
@@ -63,7 +63,8 @@ class CutRequest:
     """Net injections in Wh, what may be cut, and what must be safe: the whole, and each of the absences.
 
     `incidence` is connections x items, `weight` the cost of a cut by the objective (above zero), `most_wh` the largest
-    cut of each item. Case 0 is the whole; case k + 1 is the whole with absence k.
+    cut of each item. Case 0 is the whole; then comes the whole with each of the absences; then each of the `corners`,
+    other injections that are possible, each no further out than the whole, and cut by the same envelopes.
     """
 
     injection_wh: Floats
@@ -71,6 +72,7 @@ class CutRequest:
     weight: Floats
     most_wh: NDArray[np.int64]
     absences: tuple[Absence, ...] = ()
+    corners: tuple[Floats, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +103,10 @@ class CutResult:
 class _Rows:
     """Linear rows of a case: change @ (reduction of the connections' injections, Wh) >= needed.
 
-    In this order: the limited terminals' highest voltages, their lowest ones, the loadings. `used_up` says that the
-    cuts leave nothing of what the absent connection had besides its trade: cutting it further changes nothing.
+    In this order: the limited terminals' highest voltages, their lowest ones, the loadings.
     """
 
     case: int
-    used_up: bool
     change: Floats
     needed: Floats
 
@@ -174,11 +174,33 @@ def _sharpened(
 def injections_after(request: CutRequest, cut_wh: Floats | NDArray[np.int64]) -> Floats:
     """Return the injections in Wh of every case after the cuts (cases x connections)."""
     after = request.injection_wh - request.incidence @ cut_wh
-    result: Floats = np.tile(after, (1 + len(request.absences), 1))
+    result: Floats = np.tile(after, (1 + len(request.absences) + len(request.corners), 1))
     for case, absence in enumerate(request.absences, start=1):
         left = _left_of_rest(request, after, absence)
         result[case, absence.connection] = np.copysign(max(left, 0.0), request.injection_wh[absence.connection])
+    for case, corner in enumerate(request.corners, start=1 + len(request.absences)):
+        feeds_in = request.injection_wh > 0
+        result[case] = np.where(feeds_in, np.minimum(corner, after), np.maximum(corner, after))
     return result
+
+
+def plans_after(request: CutRequest, cut_wh: Floats | NDArray[np.int64]) -> Floats:
+    """Return the injections in Wh after the cuts if all that is planned happens: of the whole, then of the corners."""
+    every = injections_after(request, cut_wh)
+    plans: Floats = np.concatenate([every[:1], every[1 + len(request.absences) :]])
+    return plans
+
+
+def _beyond_reach(request: CutRequest, injections_wh: Floats, case: int) -> Flags:
+    """Return the connections whose injection in a case does not change if they are cut a little more."""
+    if case <= len(request.absences):
+        reach: Flags = np.zeros(injections_wh.shape[1], dtype=np.bool_)
+        if case:
+            absence = request.absences[case - 1]
+            reach[absence.connection] = _left_of_rest(request, injections_wh[0], absence) <= 0.0
+        return reach
+    unlike: Flags = injections_wh[case] != injections_wh[0]
+    return unlike
 
 
 def _left_of_rest(request: CutRequest, after: Floats, absence: Absence) -> float:
@@ -228,13 +250,8 @@ def _linearise(network: Network, request: CutRequest, cut: Floats, case: int, ma
     loading_change = np.where(below_branch(network), found.loading_per_w, 0.0)
     change = np.concatenate([voltage_change, -voltage_change, loading_change]) * W_PER_WH
     excess = np.concatenate([voltage - high, low - voltage, found.loading - loading])
-    used_up = False
-    if case:
-        absence = request.absences[case - 1]
-        used_up = _left_of_rest(request, injections[0], absence) <= 0.0
-        if used_up:
-            change[:, absence.connection] = 0.0
-    return _Rows(case, used_up, change, excess + change @ (request.incidence @ cut))
+    change[:, _beyond_reach(request, injections, case)] = 0.0
+    return _Rows(case, change, excess + change @ (request.incidence @ cut))
 
 
 def _only_large(change: Floats) -> Floats:

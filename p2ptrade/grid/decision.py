@@ -19,7 +19,7 @@ from p2ptrade.domain.envelopes import Envelope, envelope_root
 from p2ptrade.domain.grid_data import GridData
 from p2ptrade.domain.units import PPM, AccountId, EnergyWh
 from p2ptrade.errors import InputError
-from p2ptrade.grid.curtail import W_PER_WH, Absence, BindingRow, CutRequest, CutResult, injections_after
+from p2ptrade.grid.curtail import W_PER_WH, Absence, BindingRow, CutRequest, CutResult, plans_after
 from p2ptrade.grid.cuts import Objective
 from p2ptrade.grid.limits import Forecast, sample_injections_wh
 from p2ptrade.grid.network import Network
@@ -97,9 +97,11 @@ def decide(
     seed = int.from_bytes(hashlib.sha256(schedule.slot.to_bytes(8, "big")).digest()[:8], "big")
     noise_wh = sample_injections_wh(Forecast((0,) * len(schedule.account), schedule.error_wh), rules.samples, seed)
     result, unsafe_ppm = robust_cuts(network, request, noise_wh, rules)
-    after = check_injections(network, injections_after(request, result.cut_wh)[0] * W_PER_WH)
+    plans = plans_after(request, result.cut_wh)
+    after, *others = (check_injections(network, plan * W_PER_WH) for plan in plans)
+    safe = result.safe and after.safe and all(other.safe for other in others)
     envelopes = _envelopes(network, schedule, result)
-    outcome, tightened = next_step(plan, schedule, grid, envelopes, result.safe and after.safe, round_number, rules)
+    outcome, tightened = next_step(plan, schedule, grid, envelopes, safe, round_number, rules)
     cuts = _explained(network, schedule, request, result)
     return GridDecision(
         outcome=outcome,
@@ -154,6 +156,7 @@ def _request(network: Network, schedule: SlotSchedule, rules: Rules) -> CutReque
         weight=fees if rules.objective in {Objective.MERIT_ORDER, Objective.WHOLE} else fees / np.maximum(size, 1.0),
         most_wh=np.maximum(size - rules.floor_wh, 0.0).astype(np.int64),
         absences=_absences(schedule, rules),
+        corners=_corners(schedule),
     )
 
 
@@ -165,6 +168,21 @@ def _absences(schedule: SlotSchedule, rules: Rules) -> tuple[Absence, ...]:
         for number, (traded, scheduled) in pairs
         if traded * scheduled > 0 and min(abs(traded), abs(scheduled)) >= rules.delivery_wh
     )
+
+
+def _corners(schedule: SlotSchedule) -> tuple[Floats, ...]:
+    """Return what happens if all who trade act at the upper, and at the lower end between forecast and position.
+
+    A position moves no current by itself: who bought more than it needs relieves nobody.
+    """
+    if not schedule.forecast_wh:
+        return ()
+    forecast = np.array(schedule.forecast_wh, dtype=np.float64)
+    traded = np.array(schedule.traded_wh, dtype=np.float64)
+    position = np.where(traded == 0, forecast, traded)
+    scheduled = _scheduled(schedule)
+    ends = (np.maximum(forecast, position), np.minimum(forecast, position))
+    return tuple(end for end in ends if (end != scheduled).any())
 
 
 def _envelopes(network: Network, schedule: SlotSchedule, result: CutResult) -> tuple[Envelope, ...]:
@@ -184,6 +202,7 @@ def _envelopes(network: Network, schedule: SlotSchedule, result: CutResult) -> t
 def _explained(network: Network, schedule: SlotSchedule, request: CutRequest, result: CutResult) -> tuple[Cut, ...]:
     cuts = []
     failing = [""] + [f" if {network.connections[each.connection].id} does not deliver" for each in request.absences]
+    failing += [" if trades are not followed by energy"] * len(request.corners)
     for number in np.flatnonzero(result.cut_wh):
         reasons = [
             _reason(row, int(number)) + failing[row.case]

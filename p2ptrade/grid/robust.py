@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from p2ptrade.domain.units import PPM
-from p2ptrade.grid.curtail import W_PER_WH, CutRequest, CutResult, curtail, injections_after
+from p2ptrade.grid.curtail import W_PER_WH, CutRequest, CutResult, curtail, plans_after
 from p2ptrade.grid.fixed_point import fixed_point
 from p2ptrade.grid.network import Network
 from p2ptrade.grid.powerflow import Floats, Flow
@@ -29,45 +29,51 @@ def robust_cuts(
     margins cannot grow enough the result is not safe.
     """
     margins = Margins()
-    before = _unsafe_ppm(network, request.injection_wh + noise_wh)
+    before = _worst(network, [plan + noise_wh for plan in plans_after(request, np.zeros(len(request.weight)))])[1]
     result = curtail(network, request, objective=rules.objective)
     if result.safe and not result.cut_wh.any() and before <= rules.violation_ppm:
         return result, (before, before)
     for _ in range(MARGIN_ROUNDS):
-        after = _unsafe_ppm(network, _sampled_within(request, result, noise_wh))
+        number, after = _worst(network, _sampled_within(request, result, noise_wh))
         if after <= rules.violation_ppm or not result.safe:
             return result, (before, after)
-        needed = _wider(network, request, result, noise_wh, rules)
+        needed = _wider(network, request, result, noise_wh, number, rules)
         margins = Margins(max(margins.voltage_pu, needed.voltage_pu), max(margins.loading, needed.loading))
         result = curtail(network, request, objective=rules.objective, margins=margins)
-    after = _unsafe_ppm(network, _sampled_within(request, result, noise_wh))
+    _, after = _worst(network, _sampled_within(request, result, noise_wh))
     return replace(result, safe=result.safe and after <= rules.violation_ppm), (before, after)
 
 
-def _sampled_within(request: CutRequest, result: CutResult, noise_wh: Floats) -> Floats:
-    """Return the sampled injections after the cuts, of which those who are cut keep to what is left to them."""
-    left = injections_after(request, result.cut_wh)[0]
-    cut = result.cut_wh > 0
+def _sampled_within(request: CutRequest, result: CutResult, noise_wh: Floats) -> list[Floats]:
+    """Return the sampled injections of each plan after the cuts; those who are cut keep to what is left to them."""
+    plans = plans_after(request, result.cut_wh)
+    left, cut = plans[0], result.cut_wh > 0
     highest = np.where(cut & (left > 0), left, np.inf)
     lowest = np.where(cut & (left < 0), left, -np.inf)
-    sampled: Floats = np.clip(left + noise_wh, lowest, highest)
-    return sampled
+    return [np.clip(plan + noise_wh, lowest, highest) for plan in plans]
 
 
-def _unsafe_ppm(network: Network, injections_wh: Floats) -> int:
-    unsafe = unsafe_scenarios(network, fixed_point(network).solve(injections_wh * W_PER_WH))
-    return int(unsafe.sum()) * PPM // len(injections_wh)
+def _worst(network: Network, sampled: list[Floats]) -> tuple[int, int]:
+    """Return which plan has most unsafe samples, and how many of its samples are, in ppm."""
+    shares = []
+    for injections_wh in sampled:
+        unsafe = unsafe_scenarios(network, fixed_point(network).solve(injections_wh * W_PER_WH))
+        shares.append(int(unsafe.sum()) * PPM // len(injections_wh))
+    worst = max(range(len(shares)), key=lambda number: (shares[number], -number))
+    return worst, shares[worst]
 
 
-def _wider(network: Network, request: CutRequest, result: CutResult, noise_wh: Floats, rules: Rules) -> Margins:
-    """Return margins that demand more room than the schedule has after these cuts, by what the sample exceeds the
-    limits by at the quantile that may be exceeded.
+def _wider(
+    network: Network, request: CutRequest, result: CutResult, noise_wh: Floats, plan: int, rules: Rules
+) -> Margins:
+    """Return margins that demand more room than a plan has after these cuts, by what its sample exceeds the limits by
+    at the quantile that may be exceeded.
 
-    Room is counted from the schedule and not from the margins before: a schedule that has more than them by itself
-    would else not be moved.
+    Room is counted from the plan and not from the margins before: a plan that has more than them by itself would else
+    not be moved.
     """
-    flow = fixed_point(network).solve(injections_after(request, result.cut_wh)[:1] * W_PER_WH)
-    sampled = fixed_point(network).solve(_sampled_within(request, result, noise_wh) * W_PER_WH)
+    flow = fixed_point(network).solve(plans_after(request, result.cut_wh)[plan] * W_PER_WH)
+    sampled = fixed_point(network).solve(_sampled_within(request, result, noise_wh)[plan] * W_PER_WH)
     own, found = _excess(network, flow), _excess(network, sampled)
     at = len(noise_wh) - 1 - len(noise_wh) * rules.violation_ppm // PPM
     grown = []

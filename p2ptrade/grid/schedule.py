@@ -41,7 +41,8 @@ class SlotSchedule:
     `scheduled_wh` is the net injection (fed in positive) with trades, own use and the retailer's part in it;
     `traded_wh` the position in the auction (sold positive); `fee_micro_per_kwh` the congestion fee offered
     for not being cut; `error_wh` the standard deviation of the forecast; `account` the ledger account of the
-    connection.
+    connection. `forecast_wh` is the net injection that is expected whatever the auction decides: a connection may
+    end up anywhere between it and its position. Empty, it is what is scheduled.
     """
 
     slot: SlotNumber
@@ -50,6 +51,7 @@ class SlotSchedule:
     traded_wh: tuple[int, ...]
     error_wh: tuple[int, ...]
     fee_micro_per_kwh: tuple[int, ...] = ()
+    forecast_wh: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         size = len(self.account)
@@ -58,6 +60,8 @@ class SlotSchedule:
                 raise InputError(f"{name} has {len(getattr(self, name))} values for {size} connections")
         if self.fee_micro_per_kwh and len(self.fee_micro_per_kwh) != size:
             raise InputError(f"fee_micro_per_kwh has {len(self.fee_micro_per_kwh)} values for {size} connections")
+        if self.forecast_wh and len(self.forecast_wh) != size:
+            raise InputError(f"forecast_wh has {len(self.forecast_wh)} values for {size} connections")
         if len(set(self.account)) != size:
             raise InputError("two connections have the same account")
 

@@ -142,6 +142,22 @@ def test_a_large_trade_that_others_count_on_is_checked_for_not_being_delivered()
     assert sum(cut.cut_wh for cut in checked.cuts) == pytest.approx(5_000, abs=10)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_who_trades_energy_that_it_is_not_expected_to_use_relieves_nobody(sign: int) -> None:
+    # 12,500 Wh fit: 14,000 less 3,000 do, and 14,000 do not.
+    network = stiff(50)
+    wh, traded = [14_000 * sign, 0, -3_000 * sign, 0], [0, 0, -3_000 * sign, 0]
+    believed = scheduled(network, wh, traded)
+    doubted = replace(believed, forecast_wh=(14_000 * sign, 0, 0, 0))
+
+    trusting, careful = (decided(network, each, rules=Rules(delivery_wh=20_000)) for each in (believed, doubted))
+
+    assert trusting.cuts == ()
+    assert [cut.connection for cut in careful.cuts] == ["at 2"]
+    assert careful.cuts[0].cut_wh == pytest.approx(1_500, abs=10)
+    assert "not followed by energy" in str(careful.cuts[0])
+
+
 def test_a_forecast_that_breaks_a_limit_is_unsafe_whether_or_not_it_was_traded() -> None:
     network = stiff(50)
     wh = [10_000, 0, 7_500, 0]
