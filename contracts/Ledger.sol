@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {ILedger} from "./interfaces/ILedger.sol";
 import {AccountWord} from "./libraries/AccountWord.sol";
+import {LedgerCalls} from "./libraries/LedgerCalls.sol";
 import {AccountStatus} from "./types/AccountStatus.sol";
 import {
     ESCROW_ACCOUNT,
@@ -36,6 +37,8 @@ contract Ledger is ILedger, AccessManaged, Pausable {
     uint256 private constant ACCOUNT_BYTES = 4;
     uint256 private constant CLASS_BYTES = 5;
     uint256 private constant MOVED_BYTES = 12;
+    uint256 private constant MOVED_HEAD = 64;
+    uint256 private constant CAPACITY_WH_PER_KW = 300;
 
     IERC20 private immutable CREDITS;
     uint64 private immutable DELAY;
@@ -185,15 +188,9 @@ contract Ledger is ILedger, AccessManaged, Pausable {
     }
 
     /// @inheritdoc ILedger
-    function settle(uint256[] calldata entries) external returns (uint256[] memory) {
+    function settle(uint256[] calldata entries) external {
         _requireMover();
-        uint256[] memory found = _apply(entries, true);
-        // What Solidity would return, without copying the list: its offset goes into the word before it, which is not
-        // needed any more.
-        assembly {
-            mstore(sub(found, 0x20), 0x20)
-            return(sub(found, 0x20), add(0x40, shl(5, mload(found))))
-        }
+        _apply(entries, true);
     }
 
     // -------------------------------------------------------------------------------------------------------- pause
@@ -322,40 +319,39 @@ contract Ledger is ILedger, AccessManaged, Pausable {
     }
 
     /// @dev Applies entries and says so in one event. With `mayOwe` as `settle` does, else as `move` does.
-    /// Most entries are ordinary: of an existing account, cash within [0, 2^63) before and after. The loop does those by
-    /// itself, since it runs for every filled order, and leaves the others to `_applyOne`.
-    /// @return found The word of each entry's account as it was found.
-    function _apply(uint256[] calldata entries, bool mayOwe) private returns (uint256[] memory found) {
-        found = new uint256[](entries.length);
-        // one entry more than given, for what the retailer carries, and the rest of the word that the last one ends in
-        bytes memory moved = new bytes((entries.length + 1) * MOVED_BYTES + (32 - MOVED_BYTES));
-        uint256 end;
+    /// Most entries are ordinary: of an existing account, energy within its capacity, cash within [0, 2^56) before and
+    /// after. The loop does those by itself, since it runs for every filled order, and leaves the others to `_applyOne`.
+    function _apply(uint256[] calldata entries, bool mayOwe) private {
+        // what the event will say, in the form in which it says it: offset of the list, its length, the list
+        uint256 moved = LedgerCalls.take(MOVED_HEAD + (entries.length + 1) * MOVED_BYTES + 32);
+        uint256 end = moved + MOVED_HEAD;
         uint256 source;
         uint256 sourceEnd;
-        uint256 toFound; // from an entry to its place in `found`, which has as many words as `entries`
         assembly ("memory-safe") {
-            end := add(moved, 0x20)
             source := entries.offset
             sourceEnd := add(source, shl(5, entries.length))
-            toFound := sub(add(found, 0x20), source)
         }
         int256 sum = 0;
         int256 carried = 0;
         while (source < sourceEnd) {
-            // `source` lies inside `entries`. A slot outside `_words`, of an entry with more than an account number in
-            // it, is at most read. As the cash stays in [0, 2^63), adding the delta at its place neither borrows from
-            // nor carries into the fields beside it. A sum of less than 2^64 int64 stays inside int256. The twelve bytes
-            // of the entry and the twenty behind them lie inside the allocation; the next entry overwrites those.
+            // `source` lies inside `entries`. A slot is of an account number, so it lies in `_words`. As the cash stays in
+            // [0, 2^56), adding the delta at its place neither borrows from nor carries into the fields beside it; where it
+            // does not stay there, its top byte is not zero before or after: a delta is at least -2^63 and less than 2^63.
+            // A sum of less than 2^64 int64 stays inside int256. The twelve bytes of the entry and the twenty behind them lie
+            // inside the allocation; the next entry overwrites those.
             assembly ("memory-safe") {
                 for {} lt(source, sourceEnd) {} {
                     let entry := calldataload(source)
                     let delta := signextend(7, entry)
-                    let slot := add(_words.slot, shr(64, entry))
+                    let slot := add(_words.slot, and(shr(64, entry), 0xffffffff))
                     let word := sload(slot)
-                    mstore(add(source, toFound), word)
-                    let cash := signextend(7, shr(160, word))
-                    if or(or(shr(96, entry), iszero(word)), shr(63, or(cash, add(cash, delta)))) { break }
-                    sstore(slot, add(word, shl(160, delta)))
+                    let changed := add(word, shl(160, delta))
+                    // energy of at least one more than the capacity, no such account, or the top byte of the cash in use
+                    if or(
+                        sdiv(sar(96, entry), add(1, mul(shr(248, word), CAPACITY_WH_PER_KW))),
+                        or(iszero(word), byte(4, or(word, changed)))
+                    ) { break }
+                    sstore(slot, changed)
                     sum := add(sum, delta)
                     mstore(end, shl(160, entry))
                     end := add(end, 12)
@@ -369,27 +365,36 @@ contract Ledger is ILedger, AccessManaged, Pausable {
                 other := calldataload(source)
                 source := add(source, 0x20)
             }
+            uint32 account = uint32(other >> 64); // cuts exactly the field
             int256 asked = int64(uint64(other)); // cuts exactly the field
-            int256 effect = _applyOne(other >> 64, asked, mayOwe);
+            int256 effect = _applyOne(account, asked, mayOwe);
+            _requireWithinCapacity(account, int256(other) >> 96);
             sum += asked;
             carried += asked - effect;
-            end = _append(end, other >> 64, effect);
+            end = _append(end, account, effect);
         }
         if (sum != 0) revert LedgerUnbalanced(sum);
         if (carried != 0) {
             end = _append(end, RETAILER_ACCOUNT, _applyOne(RETAILER_ACCOUNT, carried, mayOwe));
         }
-        // cuts the list off behind the last entry
+        _emitMoved(moved, end);
+    }
+
+    /// @dev Emits `Moved` with the list between `moved + MOVED_HEAD` and `end`, which the compiler would copy for it.
+    function _emitMoved(uint256 moved, uint256 end) private {
+        bytes32 topic = Moved.selector;
+        // The list has room for the zeros behind it that end its last word.
         assembly ("memory-safe") {
-            mstore(moved, sub(end, add(moved, 0x20)))
+            let length := sub(end, add(moved, MOVED_HEAD))
+            mstore(moved, 0x20)
+            mstore(add(moved, 0x20), length)
+            mstore(end, 0)
+            log1(moved, add(MOVED_HEAD, and(add(length, 0x1f), not(0x1f))), topic)
         }
-        emit Moved(moved);
     }
 
     /// @dev Applies a delta to an account of any kind by all the rules and returns how much of it took effect.
-    function _applyOne(uint256 number, int256 delta, bool mayOwe) private returns (int256 effect) {
-        if (number > type(uint32).max) revert LedgerUnknownAccount(type(uint32).max);
-        uint32 account = uint32(number); // it fits, see above
+    function _applyOne(uint32 account, int256 delta, bool mayOwe) private returns (int256 effect) {
         uint256 word = _existing(account);
         int256 cash = word.cash();
         int256 changed = cash + delta;
@@ -443,6 +448,15 @@ contract Ledger is ILedger, AccessManaged, Pausable {
     function _existing(uint32 account) private view returns (uint256 word) {
         word = _words[account];
         if (word == 0) revert LedgerUnknownAccount(account);
+    }
+
+    /// @dev Refuses energy, withdrawn or injected, that the connection of the account cannot carry in a slot.
+    function _requireWithinCapacity(uint32 account, int256 energyWh) private view {
+        uint256 capacityWh = _words[account].capacityKw() * CAPACITY_WH_PER_KW;
+        if (energyWh > int256(capacityWh) || energyWh < -int256(capacityWh)) {
+            // below 2^8 * 300
+            revert LedgerAboveCapacity(account, energyWh, capacityWh);
+        }
     }
 
     function _participant(uint32 account) private view returns (uint256 word) {

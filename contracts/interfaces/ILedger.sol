@@ -10,7 +10,9 @@ import {AccountStatus} from "../types/AccountStatus.sol";
 ///
 /// What always holds: the sum of the cash of all accounts, debts counted negative, is the ledger's balance of credits.
 /// Every balance can be rebuilt from the events: `Deposited`, `Withdrawn` and `Moved` are all that changes cash.
-/// @dev Amounts are micro-credits. Entries are `account << 64 | uint64(int64 delta)`, plus is a credit to the account.
+/// @dev Amounts are micro-credits. Entries are `energyWh << 96 | account << 64 | uint64(int64 delta)`, plus is a credit to
+/// the account. The energy, signed, is what the entry settles, or 0: more than the account's connection can carry in a slot
+/// (300 Wh for each kW: a quarter of an hour and a fifth on top) is refused.
 interface ILedger {
     // ------------------------------------------------------------------------------------------------------- events
 
@@ -83,6 +85,9 @@ interface ILedger {
 
     /// @notice The cash of the account would leave the range of int64.
     error LedgerCashOverflow(uint32 account, int64 cash, int256 delta);
+
+    /// @notice The energy of an entry is more, withdrawn or injected, than the connection can carry in a slot.
+    error LedgerAboveCapacity(uint32 account, int256 energyWh, uint256 capacityWh);
 
     /// @notice The deltas of a movement do not sum to zero.
     /// @param sum What they sum to.
@@ -166,8 +171,7 @@ interface ILedger {
     /// what a debit exceeds that by is charged to the retailer instead, who may go below zero without limit. Other
     /// system accounts must cover their debits.
     /// @dev For movers alone. `Moved` shows the deltas that took effect, the retailer's included.
-    /// @return words The word of each entry's account before the movement, as `AccountWord` reads it.
-    function settle(uint256[] calldata entries) external returns (uint256[] memory words);
+    function settle(uint256[] calldata entries) external;
 
     // -------------------------------------------------------------------------------------------------------- pause
 

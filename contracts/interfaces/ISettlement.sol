@@ -9,7 +9,7 @@ import {PageProof, Report, Rules, SettlementState, SlotSettlement} from "../type
 /// knows the position c (bought positive) and the metered net energy m (withdrawn positive); the imbalance d = m - c is
 /// bought from or sold to the retailer. All flows of a page sum to zero.
 /// @dev A page is a row of records with strictly rising accounts, over all pages:
-///   account u32 | metered i32 | flags u8 | position (energy i32, locked u56, release u56) | breachWh u32
+///   metered i32 | flags u8 | account u32 | position (energy i32, locked u56, release u56) | breachWh u32
 /// flags: bit 0 has a position, bit 1 estimated, bit 2 breach of the envelope; what a flag does not announce is absent.
 /// The first page starts with the totals of the slot in Wh, proven when the last page is in:
 ///   netWh i64 | givenWh u64 | takenWh u64
@@ -86,10 +86,7 @@ interface ISettlement {
     /// @notice The totals of the pages are not those announced.
     error SettlementTotalsMismatch(int256 total, int256 announced);
 
-    /// @notice A reading is more than the connection can carry.
-    error SettlementAboveCapacity(uint32 account, int256 meteredWh, uint256 capacityWh);
-
-    /// @notice The slot as a whole is beyond what the feeder can carry or the cap of delivery.
+    /// @notice The slot as a whole is beyond what the feeder can carry, or more is delivered than was bought or than the cap.
     error SettlementAboveCap(uint256 energyWh, uint256 capWh);
 
     /// @notice The old record of a correction is not what was settled last.
@@ -161,8 +158,8 @@ interface ISettlement {
     /// @notice What is known of the settlement of a slot.
     function settlementOf(uint64 slot) external view returns (SlotSettlement memory);
 
-    /// @notice EIP-712 digest of the report of version 1 of a slot, 0 if none was submitted.
-    function reportDigestOf(uint64 slot) external view returns (bytes32);
+    /// @notice First 31 bytes of the EIP-712 digest of the report of version 1 of a slot, 0 if none was submitted.
+    function reportDigestOf(uint64 slot) external view returns (bytes31);
 
     /// @notice EIP-712 digest of the newest correcting report submitted for a slot, 0 if there was none.
     function correctionDigestOf(uint64 slot) external view returns (bytes32);

@@ -21,6 +21,14 @@ library LedgerCalls {
         }
     }
 
+    /// @notice Take the memory up to `end`, which was written before its length was known.
+    function takeUpTo(uint256 end) internal pure {
+        // Rounded up to words, as the free pointer is.
+        assembly ("memory-safe") {
+            mstore(0x40, and(add(end, 0x1f), not(0x1f)))
+        }
+    }
+
     /// @notice Take memory that nothing else uses, and clear it of what was left there by what used it before.
     function takeCleared(uint256 length) internal pure returns (uint256 start) {
         start = take(length);
@@ -50,10 +58,28 @@ library LedgerCalls {
         return end;
     }
 
+    /// @notice Add a movement that settles energy, even if it moves nothing; the caller knows that there is room.
+    /// @param delta Micro-credits into the account, or out of it if negative; within int64.
+    /// @param energyWh Energy that is settled, signed.
+    function pushMetered(uint256 end, uint256 account, int256 delta, int256 energyWh) internal pure returns (uint256) {
+        assembly ("memory-safe") {
+            mstore(end, or(or(shl(96, energyWh), shl(64, account)), and(delta, 0xffffffffffffffff)))
+        }
+        return end + 32;
+    }
+
     /// @notice Have the ledger make all movements of a list, if there are any.
     function move(ILedger ledger, uint256 start, uint256 end) internal {
+        _call(ledger, uint32(ILedger.move.selector), start, end);
+    }
+
+    /// @notice Have the ledger settle all movements of a list, if there are any.
+    function settle(ILedger ledger, uint256 start, uint256 end) internal {
+        _call(ledger, uint32(ILedger.settle.selector), start, end);
+    }
+
+    function _call(ILedger ledger, uint256 selector, uint256 start, uint256 end) private {
         if (end == start + HEAD) return;
-        uint256 selector = uint32(ILedger.move.selector);
         assembly ("memory-safe") {
             mstore(start, selector)
             mstore(add(start, 0x20), 0x20)

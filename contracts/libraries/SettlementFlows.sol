@@ -1,53 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ISettlement} from "../interfaces/ISettlement.sol";
 import {ImbalanceRule, Rules} from "../types/SettlementTypes.sol";
-// solhint does not look into assembly, where they are used (2026-11-21).
-// solhint-disable-next-line no-unused-import
-import {BREACHED, ESTIMATED, HAS_POSITION, SettlementPage, UNKNOWN_FLAGS} from "./SettlementPage.sol";
+import {LedgerCalls} from "./LedgerCalls.sol";
+import {ESTIMATED, HAS_POSITION, SettlementPage} from "./SettlementPage.sol";
 
 /// @title What an account pays and receives in a slot; `p2ptrade/domain/settlement.py` computes the same to the unit.
 /// @dev Records are laid out as {ISettlement} says. Energies fit 33 bits, prices 32, locked and released amounts 56,
 /// totals of a slot 64: no sum or product here comes near 256 bits.
 library SettlementFlows {
+    using SettlementPage for bytes;
+    using SettlementPage for bytes32;
+    using SettlementPage for uint256;
+
     uint256 private constant WH_PER_KWH = 1000;
     uint256 private constant ROUND_UP = 999; // added before a division by WH_PER_KWH, for what is owed
     uint256 private constant PPM = 1_000_000;
+    uint256 private constant SHIFT = 1000 << 64; // WH_PER_KWH times 2^64, which is far above what an imbalance comes to
 
     /// @notice Everything about a slot that is the same for all accounts.
+    /// @param toleranceSquare Square of the fixed tolerance `toleranceWh`.
     /// @param shortPrice What a missing kWh costs, in micro-credits.
     /// @param longPrice What a surplus kWh earns, in micro-credits.
     /// @param matchSides Whether positions are cut to what both sides kept to.
     /// @param matchedWh Traded energy that counts as such then: the smaller of given and taken.
-    /// @param deliveredWh Metered delivery of the slot, which is minted to the buyers.
-    /// @param boughtWh Energy traded in the slot.
     struct Terms {
-        uint256 shortPrice; //      0x00
-        uint256 longPrice; //       0x20
-        uint256 toleranceWh; //     0x40
-        uint256 tolerancePpm; //    0x60
-        uint256 deviationPrice; //  0x80
-        uint256 breachPrice; //     0xa0
-        bool matchSides; //         0xc0
-        uint256 matchedWh; //       0xe0
-        uint256 givenWh; //         0x100
-        uint256 takenWh; //         0x120
-        uint256 deliveredWh; //     0x140
-        uint256 boughtWh; //        0x160
-    }
-
-    /// @notice Where records are read and what is made of them is written: places in memory.
-    /// @param next First record; after a malformed one, that one.
-    /// @param end End of the records.
-    /// @param toFacts How far from an account's entry its fact goes.
-    /// @param entry Where the first entry goes.
-    struct Span {
-        uint256 next; //            0x00
-        uint256 end; //             0x20
-        uint256 toFacts; //         0x40
-        uint256 entry; //           0x60
-        Terms terms; //             0x80
-        Sums sums; //               0xa0
+        uint256 toleranceSquare; // 0x00
+        uint256 toleranceWh; //     0x20
+        uint256 shortPrice; //      0x40
+        uint256 longPrice; //       0x60
+        uint256 tolerancePpm; //    0x80
+        uint256 deviationPrice; //  0xa0
+        uint256 breachPrice;
+        bool matchSides;
+        uint256 matchedWh;
+        uint256 givenWh;
+        uint256 takenWh;
     }
 
     /// @notice Running sums over the accounts of a slot, in Wh and micro-credits. Of what was given, `estimatedWh` was only
@@ -56,12 +45,20 @@ library SettlementFlows {
         int256 netWh; //            0x00
         uint256 givenWh; //         0x20
         uint256 takenWh; //         0x40
-        uint256 estimatedWh; //     0x60
-        uint256 boughtWh; //        0x80
-        bytes32 positionsHash; //   0xa0
-        uint256 lastAccount; //     0xc0
-        int256 retailerMicro; //    0xe0
-        uint256 releasedMicro; //   0x100
+        uint256 boughtWh; //        0x60
+        bytes32 positionsHash; //   0x80
+        uint256 lastAccount; //     0xa0
+        int256 retailerMicro; //    0xc0
+        uint256 releasedMicro; //   0xe0
+        uint256 estimatedWh;
+    }
+
+    /// @notice Places in memory: where the next record is read, and where the next entry of the ledger goes.
+    struct Span {
+        uint256 next; //            0x00
+        uint256 entry; //           0x20
+        Terms terms; //             0x40
+        Sums sums; //               0x60
     }
 
     /// @notice The terms of a slot under `rules`.
@@ -77,6 +74,7 @@ library SettlementFlows {
             else terms.shortPrice = feedIn;
         }
         terms.toleranceWh = rules.toleranceWh;
+        terms.toleranceSquare = terms.toleranceWh ** 2;
         terms.tolerancePpm = rules.tolerancePpm;
         terms.deviationPrice = rules.deviationMicroPerKwh;
         terms.breachPrice = rules.breachMicroPerKwh;
@@ -86,177 +84,211 @@ library SettlementFlows {
         terms.matchedWh = totals.givenWh < totals.takenWh ? totals.givenWh : totals.takenWh;
     }
 
-    /// @notice Settle the records of a span: extend the sums, and write for each account its ledger entry (account, and what
-    /// it gets in all) from `span.entry` on and, `span.toFacts` further on, its reading (upper half of the word) with its
-    /// share of the minted energy.
-    /// @dev The caller provides memory for as many entries and facts as there can be records. Two flows make an entry: what
-    /// the account gets from the retailer (imbalance, penalties, unwound trade), and what is released of its position.
-    /// @return entry Where the entries end; 0 if a record is malformed or out of order, which `span.next` then shows.
-    function settleRecords(Span memory span) internal pure returns (uint256 entry) {
-        // Assembly, because it runs for every account of every slot. It reads the records and the fields of the structs at
-        // the places written beside them, writes sums, entries and facts, and uses scratch space, where the running hash of
-        // the positions stays in the first word. Sums are kept side by side in two words while it runs: `energies` has net,
-        // given, taken and bought energy, 64 bits each from the top, `money` the retailer's share in its upper half (signed)
-        // and what is released in its lower. Each fits its lane, see the top of the library.
+    /// @notice Settle all records of a page on paper: extend the sums, and write for each account its ledger entry.
+    /// @dev Most records are ordinary; `_settleOrdinary` does those quickly and leaves the others to `_settleNext`.
+    /// @param span Starts at the first record of the copy of the page at `start`, which has 64 bytes of zeros behind it;
+    /// there is room for an entry for every 9 bytes of the page.
+    function settlePage(bytes calldata page, uint256 start, Span memory span) internal pure {
+        uint256 end = start + page.length;
+        while (span.next < end) {
+            if (!span.terms.matchSides) _settleOrdinary(span);
+            if (span.next < end) _settleNext(page, start, span);
+        }
+        if (span.next > end) revert ISettlement.SettlementMalformedPage(page.length);
+    }
+
+    /// @notice What an account gets from the retailer (imbalance, penalties, unwound trade) and what is released of its
+    /// position, in micro-credits; extends the sums.
+    function flowOf(uint256 record, uint256 breachWh, Terms memory terms, Sums memory sums)
+        internal
+        pure
+        returns (int256 micro)
+    {
+        int256 metered = record.meteredWh();
+        bool measured = record & ESTIMATED == 0;
+        sums.netWh += metered;
+        if (measured) micro -= _owed(breachWh, terms.breachPrice);
+        if (record & HAS_POSITION == 0) {
+            micro += _priced(metered, terms);
+            sums.retailerMicro -= micro;
+            return micro;
+        }
+        sums.positionsHash = sums.positionsHash.hashPosition(record);
+        int256 energy = record.energyWh();
+        if (measured) micro -= _penalty(_size(metered - energy), _size(energy), terms);
+        int256 traded = _extendKept(metered, energy, measured, terms, sums);
+        if (terms.matchSides) micro += _unwound(record, _size(traded));
+        else traded = energy;
+        micro += _priced(metered - traded, terms);
+        sums.retailerMicro -= micro;
+        if (energy < 0) {
+            micro += int256(record.releaseMicro());
+            sums.releasedMicro += record.releaseMicro();
+        }
+    }
+
+    /// @dev Settle one record of any kind, and refuse it if it is malformed or out of order.
+    function _settleNext(bytes calldata page, uint256 start, Span memory span) private pure {
+        (uint256 record, uint256 breachWh, uint256 end) = page.read(span.next - start);
+        uint256 account = record.accountOf();
+        if (account <= span.sums.lastAccount) revert ISettlement.SettlementMalformedPage(span.next - start);
+        span.sums.lastAccount = account;
+        int256 micro = flowOf(record, breachWh, span.terms, span.sums);
+        span.entry = LedgerCalls.pushMetered(span.entry, account, micro, record.meteredWh());
+        span.next = start + end;
+    }
+
+    /// @dev Settle ordinary records up to the first other one, or the end: known to be measured, without a breach, in
+    /// order, and at the account's own deviation. Does what `flowOf` does.
+    function _settleOrdinary(Span memory span) private pure {
+        // Assembly, because it runs for every account of every slot. It reads records up to the zeros behind them, which
+        // are no account that rises, and the fields of the structs at the places written beside them; it writes sums and
+        // entries, and uses scratch space, where the running hash of the positions stays in the first word. While it runs,
+        // energies are kept side by side in one word, 64 bits each from the top: given, taken, bought and net, which is
+        // signed and may borrow from the one above it until the end. What an imbalance comes to is one floored division of
+        // -imbalance * price, shifted to where it is positive: floored, it rounds up what is owed and down what is due. The
+        // shift leaves 2^64 in the amount, above what an entry has of it. `paid` and `released` are sums of micro-credits.
         assembly ("memory-safe") {
-            /// Part of `amount` for whoever brings the running total of `whole` from `later - part` to `later`.
-            function shareOf(amount, part, later, whole) -> share {
-                share := sub(div(mul(amount, later), whole), div(mul(amount, sub(later, part)), whole))
-            }
-            /// Add to the fact at `place` a buyer's share of the minted energy; `bought` has its own energy in it already.
-            function addShare(energy, given, bought, place) {
-                let share := shareOf(mload(add(given, 0x140)), energy, bought, mload(add(given, 0x160)))
-                mstore(place, or(mload(place), share))
-            }
-            /// What an imbalance earns or, negative, costs.
-            function priced(imbalance, given) -> micro {
-                switch sgt(imbalance, 0)
-                case 0 { micro := div(mul(sub(0, imbalance), mload(add(given, 0x20))), WH_PER_KWH) }
-                default { micro := sub(0, div(add(mul(imbalance, mload(given)), ROUND_UP), WH_PER_KWH)) }
-            }
-            /// Penalty on what exceeds both tolerances.
-            function penalty(record, deviation, given) -> micro {
-                let energy := signextend(3, shr(152, record))
-                if slt(energy, 0) { energy := sub(0, energy) }
-                let tolerance := div(mul(energy, mload(add(given, 0x60))), PPM)
-                if lt(tolerance, mload(add(given, 0x40))) { tolerance := mload(add(given, 0x40)) }
-                if gt(deviation, tolerance) {
-                    micro := div(add(mul(sub(deviation, tolerance), mload(add(given, 0x80))), ROUND_UP), WH_PER_KWH)
-                }
-            }
-            /// What of a position counts as traded if only what both sides kept to does.
-            function tradedPart(record, kept, given, energies) -> part {
-                if kept {
-                    switch slt(signextend(3, shr(152, record)), 0)
-                    case 0 {
-                        energies := and(shr(64, energies), 0xffffffffffffffff) // taken
-                        part := shareOf(mload(add(given, 0xe0)), kept, energies, mload(add(given, 0x120)))
-                    }
-                    default {
-                        energies := and(shr(128, energies), 0xffffffffffffffff) // given
-                        part := shareOf(mload(add(given, 0xe0)), kept, energies, mload(add(given, 0x100)))
-                    }
-                }
-            }
-            /// What changes for an account if only `part` of its position counts as traded: that part of its imbalance is none,
-            /// and money comes back at the price it traded at, to a buyer rounded down, from a seller rounded up.
-            function unwound(record, part, given) -> micro {
-                let energy := signextend(3, shr(152, record))
-                let locked := and(shr(96, record), 0xffffffffffffff)
-                switch sgt(energy, 0)
-                case 0 {
-                    if energy {
-                        let revenue := and(shr(40, record), 0xffffffffffffff)
-                        revenue := mul(gt(revenue, locked), sub(revenue, locked))
-                        energy := sub(0, energy)
-                        micro := sub(0, div(add(mul(revenue, sub(energy, part)), sub(energy, 1)), energy))
-                        part := sub(0, part)
-                    }
-                }
-                default { micro := div(mul(locked, sub(energy, part)), energy) }
-                let metered := signextend(3, shr(192, record))
-                micro := add(micro, priced(sub(metered, part), given))
-                micro := sub(micro, priced(sub(metered, signextend(3, shr(152, record))), given))
-            }
-
-            /// The running sums as two words: energies, and the last account.
-            function packed(sums) -> energies, last {
-                energies := or(shl(192, mload(sums)), shl(128, mload(add(sums, 0x20))))
-                energies := or(energies, or(shl(64, mload(add(sums, 0x40))), mload(add(sums, 0x80))))
-                last := mload(add(sums, 0xc0))
-            }
-            /// Write the sums back.
-            function unpack(sums, energies, money, last) {
-                mstore(sums, sar(192, energies))
-                mstore(add(sums, 0x20), and(shr(128, energies), 0xffffffffffffffff))
-                mstore(add(sums, 0x40), and(shr(64, energies), 0xffffffffffffffff))
-                mstore(add(sums, 0x80), and(energies, 0xffffffffffffffff))
-                mstore(add(sums, 0xa0), mload(0x00))
-                mstore(add(sums, 0xc0), last)
-                mstore(add(sums, 0xe0), add(mload(add(sums, 0xe0)), sar(128, money)))
-                money := and(money, 0xffffffffffffffffffffffffffffffff)
-                mstore(add(sums, 0x100), add(mload(add(sums, 0x100)), money))
-            }
-
-            entry := mload(add(span, 0x60))
-            let terms := mload(add(span, 0x80))
-            let money := 0
-            let energies, last := packed(mload(add(span, 0xa0)))
-            mstore(0x00, mload(add(mload(add(span, 0xa0)), 0xa0)))
-            for { let at := mload(span) } lt(at, mload(add(span, 0x20))) {} {
+            let at := mload(span)
+            let entry := mload(add(span, 0x20))
+            let energies := 0
+            let paid := 0
+            let released := 0
+            let last := mload(add(span, 0x60)) // the sums, for a moment
+            mstore(0x00, mload(add(last, 0x80)))
+            last := mload(add(last, 0xa0))
+            let terms := mload(add(span, 0x40))
+            for {} 1 {} {
                 let record := mload(at)
+                let account := shr(224, shl(40, record))
+                if iszero(gt(account, last)) { break }
+                let metered := sar(224, record)
+                let imbalance := metered
                 let micro := 0
-                mstore(span, at)
-                at := add(add(at, 9), mul(18, and(shr(184, record), 1)))
-                if and(record, or(BREACHED, UNKNOWN_FLAGS)) {
-                    if iszero(and(record, ESTIMATED)) {
-                        micro := sub(
-                            0,
-                            div(add(mul(shr(224, mload(at)), mload(add(terms, 0xa0))), ROUND_UP), WH_PER_KWH)
-                        )
-                    }
-                    at := add(at, 4)
-                    if and(record, UNKNOWN_FLAGS) { at := not(0) }
-                }
-                if or(gt(at, mload(add(span, 0x20))), iszero(gt(shr(224, record), last))) {
-                    entry := 0
-                    break
-                }
-                last := shr(224, record)
-                let imbalance := signextend(3, shr(192, record)) // what is metered, until the position is taken off
-                energies := add(energies, shl(192, imbalance))
-                mstore(add(entry, mload(add(span, 0x40))), shl(128, imbalance))
-                if and(record, HAS_POSITION) {
-                    mstore(0x20, or(shl(224, last), shr(32, shl(72, record))))
+                switch byte(4, record) // flags
+                case 1 {
+                    at := add(at, 27)
+                    mstore(0x20, shl(40, record))
                     mstore(0x00, keccak256(0x00, 54))
                     let energy := signextend(3, shr(152, record))
-                    let kept := imbalance
-                    imbalance := sub(imbalance, energy)
+                    imbalance := sub(metered, energy)
+                    // beyond the fixed tolerance
+                    if gt(mul(imbalance, imbalance), mload(terms)) {
+                        // sizes: of a number x, x * (x < 0 ? -1 : 1)
+                        let tolerated := div(mul(mul(energy, or(1, sar(255, energy))), mload(add(terms, 0x80))), PPM)
+                        if lt(tolerated, mload(add(terms, 0x20))) { tolerated := mload(add(terms, 0x20)) }
+                        let beyond := mul(imbalance, or(1, sar(255, imbalance)))
+                        if gt(beyond, tolerated) {
+                            beyond := mul(sub(beyond, tolerated), mload(add(terms, 0xa0)))
+                            micro := sub(0, div(add(beyond, ROUND_UP), WH_PER_KWH))
+                        }
+                    }
                     switch slt(energy, 0)
                     case 0 {
-                        if sgt(kept, energy) { kept := energy }
-                        kept := mul(sgt(kept, 0), kept)
-                        energies := add(energies, or(shl(64, kept), energy)) // taken, bought
-                        if mload(add(terms, 0x140)) {
-                            addShare(
-                                energy,
-                                terms,
-                                and(energies, 0xffffffffffffffff),
-                                add(entry, mload(add(span, 0x40)))
-                            )
-                        }
+                        let taken := energy
+                        if slt(imbalance, 0) { taken := mul(metered, sgt(metered, 0)) }
+                        energies := add(energies, add(metered, or(shl(128, taken), shl(64, energy))))
                     }
                     default {
-                        if slt(kept, energy) { kept := energy }
-                        kept := mul(slt(kept, 0), sub(0, kept))
-                        energies := add(energies, shl(128, kept)) // given
-                        if and(record, ESTIMATED) {
-                            energy := add(mload(add(span, 0xa0)), 0x60) // place of estimatedWh
-                            mstore(energy, add(mload(energy), kept))
-                        }
+                        if sgt(imbalance, 0) { energy := mul(metered, slt(metered, 0)) }
+                        energies := add(energies, sub(metered, shl(192, energy)))
                         energy := and(shr(40, record), 0xffffffffffffff) // what is released
                         micro := add(micro, energy)
-                        money := add(money, or(shl(128, energy), energy)) // nothing of it is the retailer's
-                    }
-                    energy := sar(255, imbalance)
-                    energy := sub(xor(imbalance, energy), energy) // the deviation without its sign
-                    if gt(energy, mload(add(terms, 0x40))) {
-                        if iszero(and(record, ESTIMATED)) { micro := sub(micro, penalty(record, energy, terms)) }
-                    }
-                    if mload(add(terms, 0xc0)) {
-                        kept := tradedPart(record, kept, terms, energies)
-                        micro := add(micro, unwound(record, kept, terms))
+                        released := add(released, energy)
                     }
                 }
-                switch sgt(imbalance, 0)
-                case 0 { micro := add(micro, div(mul(sub(0, imbalance), mload(add(terms, 0x20))), WH_PER_KWH)) }
-                default { micro := sub(micro, div(add(mul(imbalance, mload(terms)), ROUND_UP), WH_PER_KWH)) }
-                money := sub(money, shl(128, micro))
+                case 0 {
+                    at := add(at, 9)
+                    energies := add(energies, metered)
+                }
+                default { break }
+                micro := add(
+                    micro,
+                    div(sub(SHIFT, mul(imbalance, mload(add(terms, shl(5, add(2, slt(imbalance, 0))))))), WH_PER_KWH)
+                )
+                paid := add(paid, micro)
                 // An amount is below 2^60 either way, the entry has 64 bits for it.
-                mstore(entry, or(shl(64, last), and(micro, 0xffffffffffffffff)))
+                mstore(entry, or(shl(64, or(shl(32, metered), account)), shr(192, shl(192, micro))))
                 entry := add(entry, 0x20)
+                last := account
             }
-            unpack(mload(add(span, 0xa0)), energies, money, last)
+            mstore(span, at)
+            paid := sub(paid, shl(59, sub(entry, mload(add(span, 0x20))))) // 2^64 for each entry of 32 bytes
+            mstore(add(span, 0x20), entry)
+            let sums := mload(add(span, 0x60))
+            let net := signextend(7, energies)
+            energies := sub(energies, net)
+            mstore(sums, add(mload(sums), net))
+            mstore(add(sums, 0x20), add(mload(add(sums, 0x20)), shr(192, energies)))
+            mstore(add(sums, 0x40), add(mload(add(sums, 0x40)), and(shr(128, energies), 0xffffffffffffffff)))
+            mstore(add(sums, 0x60), add(mload(add(sums, 0x60)), and(shr(64, energies), 0xffffffffffffffff)))
+            mstore(add(sums, 0x80), mload(0x00))
+            mstore(add(sums, 0xa0), last)
+            mstore(add(sums, 0xc0), add(mload(add(sums, 0xc0)), sub(released, paid)))
+            mstore(add(sums, 0xe0), add(mload(add(sums, 0xe0)), released))
         }
+    }
+
+    /// @dev Add to the sums what was kept of a position, and return what of it counts as traded, with its sign, if only what
+    /// both sides kept to does.
+    function _extendKept(int256 metered, int256 energy, bool measured, Terms memory terms, Sums memory sums)
+        private
+        pure
+        returns (int256)
+    {
+        if (energy < 0) {
+            uint256 given = _least(-metered, -energy);
+            sums.givenWh += given;
+            if (!measured) sums.estimatedWh += given;
+            return -int256(_shareOf(terms.matchedWh, given, sums.givenWh, terms.givenWh));
+        }
+        uint256 taken = _least(metered, energy);
+        sums.takenWh += taken;
+        sums.boughtWh += uint256(energy);
+        return int256(_shareOf(terms.matchedWh, taken, sums.takenWh, terms.takenWh));
+    }
+
+    /// @dev Part of `amount` for whoever brings the running total of `whole` from `later - part` to `later`.
+    function _shareOf(uint256 amount, uint256 part, uint256 later, uint256 whole) private pure returns (uint256) {
+        return part == 0 || whole == 0 ? 0 : amount * later / whole - amount * (later - part) / whole;
+    }
+
+    /// @dev Money that comes back for what of a position does not count as traded, at the price it traded at: to a buyer
+    /// rounded down, from a seller rounded up.
+    function _unwound(uint256 record, uint256 tradedWh) private pure returns (int256) {
+        int256 energy = record.energyWh();
+        uint256 size = _size(energy);
+        uint256 locked = record.lockedMicro();
+        if (energy > 0) return int256(locked * (size - tradedWh) / size);
+        uint256 release = record.releaseMicro();
+        if (energy == 0 || release <= locked) return 0;
+        return -int256(((release - locked) * (size - tradedWh) + size - 1) / size);
+    }
+
+    /// @dev Penalty on what exceeds both tolerances.
+    function _penalty(uint256 deviationWh, uint256 energyWh, Terms memory terms) private pure returns (int256) {
+        uint256 tolerated = energyWh * terms.tolerancePpm / PPM;
+        if (tolerated < terms.toleranceWh) tolerated = terms.toleranceWh;
+        return deviationWh > tolerated ? _owed(deviationWh - tolerated, terms.deviationPrice) : int256(0);
+    }
+
+    /// @dev What an imbalance earns or, negative, costs.
+    function _priced(int256 imbalance, Terms memory terms) private pure returns (int256) {
+        if (imbalance > 0) return -_owed(uint256(imbalance), terms.shortPrice);
+        return int256(uint256(-imbalance) * terms.longPrice / WH_PER_KWH);
+    }
+
+    function _owed(uint256 energyWh, uint256 price) private pure returns (int256) {
+        return int256((energyWh * price + ROUND_UP) / WH_PER_KWH);
+    }
+
+    /// @dev The smaller one, or 0 if that is negative; `most` is not.
+    function _least(int256 amount, int256 most) private pure returns (uint256) {
+        if (amount <= 0) return 0;
+        return uint256(amount < most ? amount : most);
+    }
+
+    function _size(int256 amount) private pure returns (uint256) {
+        return uint256(amount < 0 ? -amount : amount);
     }
 }

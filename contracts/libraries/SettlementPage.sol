@@ -4,21 +4,22 @@ pragma solidity 0.8.37;
 import {ISettlement} from "../interfaces/ISettlement.sol";
 
 // Flags of a record, at their place in its word.
-uint256 constant HAS_POSITION = 0x01_0000000000000000000000000000000000000000000000;
-uint256 constant ESTIMATED = 0x02_0000000000000000000000000000000000000000000000;
-uint256 constant BREACHED = 0x04_0000000000000000000000000000000000000000000000;
-uint256 constant UNKNOWN_FLAGS = 0xf8_0000000000000000000000000000000000000000000000;
+uint256 constant HAS_POSITION = 0x01_000000000000000000000000000000000000000000000000000000;
+uint256 constant ESTIMATED = 0x02_000000000000000000000000000000000000000000000000000000;
+uint256 constant BREACHED = 0x04_000000000000000000000000000000000000000000000000000000;
+uint256 constant UNKNOWN_FLAGS = 0xf8_000000000000000000000000000000000000000000000000000000;
 
 /// @title Reads the packed records of settlement pages; their form is described in {ISettlement}.
 /// @dev A record travels inside the contract as the word that it begins with, 27 bytes and five of zeros:
-///   account u32 | metered i32 | flags u8 | position (energy i32, locked u56, release u56) or zeros | zeros
+///   metered i32 | flags u8 | account u32 | position (energy i32, locked u56, release u56) or zeros | zeros
 library SettlementPage {
     uint256 internal constant TOTALS_LENGTH = 24;
     uint256 internal constant HEAD_LENGTH = 9;
     uint256 internal constant POSITION_LENGTH = 18;
     uint256 internal constant BREACH_LENGTH = 4;
 
-    uint256 internal constant FLAGS_SHIFT = 184;
+    uint256 internal constant FLAGS_SHIFT = 216;
+    uint256 internal constant HEAD_SHIFT = 184;
     uint256 internal constant POSITION_SHIFT = 40;
 
     /// @notice Totals of a slot, in Wh, as the first page announces them.
@@ -61,7 +62,7 @@ library SettlementPage {
             }
         }
         if (next > page.length || record & UNKNOWN_FLAGS != 0) revert ISettlement.SettlementMalformedPage(offset);
-        uint256 unused = record & HAS_POSITION != 0 ? POSITION_SHIFT : FLAGS_SHIFT;
+        uint256 unused = record & HAS_POSITION != 0 ? POSITION_SHIFT : HEAD_SHIFT;
         record = record >> unused << unused;
     }
 
@@ -75,17 +76,16 @@ library SettlementPage {
     /// @notice The record with another reading and other flags, its position unchanged.
     /// @param flags Flags at their place in the word.
     function withReading(uint256 record, uint256 meteredWh_, uint256 flags) internal pure returns (uint256) {
-        uint256 position = (record << 72) >> (72 + POSITION_SHIFT) << POSITION_SHIFT;
-        return (accountOf(record) << 224) | (meteredWh_ << 192) | (record & HAS_POSITION) | flags | position;
+        return (meteredWh_ << 224) | (record & HAS_POSITION) | flags | ((record << 40) >> 40);
     }
 
     function accountOf(uint256 record) internal pure returns (uint256) {
-        return record >> 224;
+        return uint32(record >> HEAD_SHIFT); // cuts exactly the field
     }
 
     /// @notice Net energy withdrawn, in Wh; negative is injected.
     function meteredWh(uint256 record) internal pure returns (int256) {
-        return int32(uint32(record >> 192)); // cuts exactly the field
+        return int256(record) >> 224; // the top field, with its sign
     }
 
     /// @notice Energy of the position, in Wh; bought is positive.
@@ -108,7 +108,7 @@ library SettlementPage {
         // Scratch space only: 32 bytes of hash and 22 of record.
         assembly ("memory-safe") {
             mstore(0x00, running)
-            mstore(0x20, or(shl(224, shr(224, record)), shr(32, shl(72, record))))
+            mstore(0x20, shl(40, record))
             next := keccak256(0x00, 54)
         }
     }
@@ -126,7 +126,7 @@ library SettlementPage {
     function pack(uint256 record, uint256 breachWh) internal pure returns (bytes memory packed) {
         // casts cut to the widths that the fields were read with
         packed = record & HAS_POSITION == 0
-            ? abi.encodePacked(uint72(record >> FLAGS_SHIFT))
+            ? abi.encodePacked(uint72(record >> HEAD_SHIFT))
             : abi.encodePacked(uint216(record >> POSITION_SHIFT));
         if (record & BREACHED != 0) packed = abi.encodePacked(packed, uint32(breachWh));
     }
@@ -138,7 +138,7 @@ library SettlementPage {
 
     /// @notice Read a position record of 22 bytes, as the clearing makes them, as a settlement record without a reading.
     function readPosition(bytes calldata positions, uint256 offset) internal pure returns (uint256 record) {
-        uint256 packed = uint176(bytes22(positions[offset:offset + 4 + POSITION_LENGTH]));
-        return (packed >> 144 << 224) | HAS_POSITION | (uint256(uint144(packed)) << POSITION_SHIFT);
+        return
+            HAS_POSITION | (uint256(uint176(bytes22(positions[offset:offset + 4 + POSITION_LENGTH]))) << POSITION_SHIFT);
     }
 }

@@ -57,16 +57,14 @@ enum SettlementState {
     STALE
 }
 
-/// @notice Facts about the settlement of a slot; they fill one storage word.
+/// @notice Facts about the settlement of a slot.
 /// @param state NONE, REPORTED, SETTLING or SETTLED.
 /// @param version Newest version that was settled, 0 before the first.
-/// @param accounts Accounts settled so far.
-/// @param deliveredWh Metered delivery of what was sold, in Wh, by the newest settled version.
-/// @param mintedWh Energy tokens minted for the slot, in Wh.
+/// @param deliveredWh Metered delivery of what was sold, in Wh, by the newest correction; 0 if there was none.
+/// @param mintedWh Energy tokens minted for the slot, in Wh; 0 if there was no correction: it is then what `Settled` says.
 struct SlotSettlement {
     SettlementState state;
     uint32 version;
-    uint32 accounts;
     uint64 deliveredWh;
     uint64 mintedWh;
 }

@@ -2,7 +2,7 @@
 
 A page is a row of records with strictly rising accounts, all integers big-endian:
 
-    account u32 | metered i32 | flags u8 | position (energy i32, locked u56, release u56) | breach u32
+    metered i32 | flags u8 | account u32 | position (energy i32, locked u56, release u56) | breach u32
 
 flags: bit 0 has a position, bit 1 estimated, bit 2 breach; what is not announced is absent. The first page starts with
 the totals of the slot: net i64, given u64, taken u64. A correction has the old record, then the new metered i32,
@@ -25,7 +25,7 @@ RECORDS_PER_PAGE: Final = 800
 """Most records of a page: about 6,500 gas each, well below what one transaction may use on any chain."""
 
 NO_HASH: Final = bytes(32)
-_HEAD: Final = struct.Struct(">IiB")
+_HEAD: Final = struct.Struct(">iBI")
 _NEW: Final = struct.Struct(">iB")
 _TOTALS: Final = struct.Struct(">qQQ")
 _U32: Final = struct.Struct(">I")
@@ -100,7 +100,7 @@ def pack_record(account: MeteredAccount) -> bytes:
         | (_ESTIMATED if account.estimated else 0)
         | (_BREACHED if account.breach_wh else 0)
     )
-    packed = _HEAD.pack(account.account, account.metered_wh, flags)
+    packed = _HEAD.pack(account.metered_wh, flags, account.account)
     if position is not None:
         packed += pack_position(position)
     if account.breach_wh:
@@ -157,7 +157,7 @@ def _record(page: bytes, offset: int) -> tuple[MeteredAccount, int]:
     """Return the record at `offset` and where it ends."""
     if offset + _HEAD.size > len(page):
         raise InputError(f"the page ends inside the record at byte {offset}")
-    number, metered, flags = _HEAD.unpack_from(page, offset)
+    metered, flags, number = _HEAD.unpack_from(page, offset)
     account = AccountId(number)
     at = offset + _HEAD.size
     position = None

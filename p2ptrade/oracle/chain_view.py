@@ -93,7 +93,10 @@ class MarketView:
         return self.market.authority.has_role(Role.ORACLE, address)
 
     def submitted_digest(self, slot: SlotNumber, version: int) -> bytes | None:
-        """Return the digest of the report that was submitted for a version: the first, or the newest correction."""
+        """Return how the digest of the report begins that was submitted for a version.
+
+        The contract keeps 31 bytes of the first report's, and all of the newest correction's.
+        """
         settlement = self.market.settlement
         return settlement.report_digest(slot) if version == 1 else settlement.correction_digest(slot)
 

@@ -59,7 +59,8 @@ class Correcting:
         """Submit a correcting report with a quorum's signatures; settle it once it is the submitted one."""
         digest = digest_of(kept.report, self.agreement.domain)
         name = f"{slot}/{kept.report.version}/{digest[:4].hex()}"
-        if self.chain.submitted_digest(slot, kept.report.version) == digest:
+        submitted = self.chain.submitted_digest(slot, kept.report.version)
+        if submitted is not None and digest.startswith(submitted):
             if self.agreement.is_our_turn(slot, progress, now_s):
                 call = self.chain.correction_call(kept.report, standing.first, kept.pages[0], _proofs(standing))
                 self.agreement.submit(f"settle-correction/{name}", call, progress, now_s)
@@ -78,7 +79,8 @@ class Correcting:
     def _standing(self, slot: SlotNumber, version: int) -> SettledSlot | None:
         """Return what a slot was settled and corrected with; our own copy only where the chain's digest proves it."""
         kept = self.store.report(slot, 1) if version == 1 else None
-        if kept is not None and digest_of(kept.report, self.agreement.domain) == self.chain.submitted_digest(slot, 1):
+        submitted = self.chain.submitted_digest(slot, 1)
+        if kept is not None and submitted and digest_of(kept.report, self.agreement.domain).startswith(submitted):
             return SettledSlot(kept.report, kept.pages, ())
         found = self.chain.settled_with(slot)
         return found if found is not None and found.version == version else None

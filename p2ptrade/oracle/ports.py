@@ -58,7 +58,10 @@ class ChainView(Protocol):
         ...
 
     def submitted_digest(self, slot: SlotNumber, version: int) -> bytes | None:
-        """Return the digest of the report that was submitted for a version: the first, or the newest correction."""
+        """Return how the digest of the report begins that was submitted for a version.
+
+        The contract keeps 31 bytes of the first report's, and all of the newest correction's.
+        """
         ...
 
     def settled_with(self, slot: SlotNumber) -> SettledSlot | None:

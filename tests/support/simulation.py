@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from eth_typing import ChecksumAddress
 
@@ -22,6 +22,9 @@ from p2ptrade.chain.client import LATEST, ChainClient, TransactionReceipt, parse
 from tests.support.auction import Market
 from tests.support.chain import GAS_LIMIT, Chain, Contract, Receipt, as_reverted
 from tests.support.platform import Platform
+from tests.support.settlement import SettlementStage
+
+Stage = TypeVar("Stage", Market, SettlementStage)
 
 
 class Noted(Receipt):
@@ -41,21 +44,24 @@ class SimulatedChain(Chain):
     def __init__(self, client: ChainClient) -> None:
         super().__init__(client)
         self._blocks: list[tuple[int, list[dict[str, str]]]] = []
+        self._done: list[list[dict[str, Any]]] | None = None  # what came of `_blocks`, once somebody asked
 
     def begin(self, at_s: int) -> None:
         """Forget everything that was played and go on from the real chain, with a block at `at_s`."""
         assert at_s > self.client.now_s()
-        self._blocks = [(at_s, [])]
+        self._blocks, self._done = [(at_s, [])], None
 
     def now_s(self) -> int:
         return self._blocks[-1][0]
 
     def warp_to(self, time_s: int) -> None:
         self._blocks.append((time_s, []))
+        self._done = None
 
     def send(self, to: ChecksumAddress | None, data: bytes, *, sender: str) -> Receipt:
         calls = self._blocks[-1][1]
         calls.append(_call(to, data, sender))
+        self._done = None
         return Noted(self, (len(self._blocks) - 1, len(calls) - 1))
 
     def eth_call(
@@ -70,7 +76,9 @@ class SimulatedChain(Chain):
     def receipt(self, place: tuple[int, int]) -> TransactionReceipt:
         """Run everything and return what came of one transaction; raises what any of them reverts with."""
         block, index = place
-        done = self._run(self._blocks)[block][index]
+        if self._done is None:
+            self._done = self._run(self._blocks)
+        done = self._done[block][index]
         logs = tuple(parse_log(log) for log in done["logs"])
         return TransactionReceipt(bytes(32), True, block, bytes(32), int(done["gasUsed"], 16), None, logs)
 
@@ -83,10 +91,10 @@ class SimulatedChain(Chain):
         return [block["calls"] for block in answer]
 
 
-def on(chain: SimulatedChain, market: Market) -> Market:
+def on(chain: SimulatedChain, stage: Stage) -> Stage:
     """Return the same contracts, but played on a chain that forgets."""
-    platform: Platform = _moved(market.platform, chain)
-    return _moved(replace(market, platform=replace(platform, chain=chain)), chain)
+    platform: Platform = _moved(stage.platform, chain)
+    return _moved(replace(stage, platform=replace(platform, chain=chain)), chain)
 
 
 def _moved(holder: Any, chain: SimulatedChain) -> Any:

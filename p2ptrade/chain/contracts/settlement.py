@@ -54,11 +54,10 @@ def rules_struct(rules: SettlementRules) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class SlotSettlement:
-    """What is known of the settlement of a slot."""
+    """What the contract keeps of the settlement of a slot; the energies are 0 where there was no correction."""
 
     state: SettlementState
     version: int
-    accounts: int
     delivered_wh: EnergyWh
     minted_wh: EnergyWh
 
@@ -83,11 +82,11 @@ class Settlement(ContractWrapper):
 
     def settlement(self, slot: SlotNumber, *, block: Block = LATEST) -> SlotSettlement:
         """Return what is known of the settlement of a slot."""
-        state, version, accounts, delivered, minted = self.read("settlementOf", slot, block=block)
-        return SlotSettlement(SettlementState(state), version, accounts, EnergyWh(delivered), EnergyWh(minted))
+        state, version, delivered, minted = self.read("settlementOf", slot, block=block)
+        return SlotSettlement(SettlementState(state), version, EnergyWh(delivered), EnergyWh(minted))
 
     def report_digest(self, slot: SlotNumber, *, block: Block = LATEST) -> bytes | None:
-        """Return the digest of the first report of a slot."""
+        """Return the first 31 bytes of the digest of the first report of a slot: what the contract knows it by."""
         digest = bytes(self.read("reportDigestOf", slot, block=block))
         return digest if any(digest) else None
 

@@ -21,6 +21,7 @@ from tests.support.platform import (
     DSO,
     ESCROW,
     FIRST_PARTICIPANT,
+    MAX_U256,
     RESERVE,
     RETAILER,
     STAKES,
@@ -257,19 +258,6 @@ def test_a_movement_leaves_everything_else_in_the_word_alone(platform: Platform)
     assert before[0] >> 224 == 31 | 1 << 8 | 255 << 16 | 255 << 24
 
 
-def test_settling_answers_with_every_word_as_it_was_found_and_nothing_else(platform: Platform) -> None:
-    alice, bob = platform.admit_many(["alice", "bob"], cash_micro=CREDIT)
-    moves = pack_entries((alice, -2 * CREDIT), (bob, 3 * CREDIT), (alice, -DEBT_LIMIT), (RETAILER, DEBT_LIMIT - CREDIT))
-    words = platform.ledger.call("words", pack_accounts([alice, bob, RETAILER]))
-    in_debt = words[0] - (2 * CREDIT << 160) + (1 << 224)  # a debt fills its field with ones and borrows from the next
-
-    data = platform.ledger.data("settle", moves)
-    answer = platform.chain.eth_call(platform.ledger.address, data, sender=platform.holder("MARKET"))
-
-    found = [words[0], words[1], in_debt, words[2]]
-    assert answer == b"".join(number.to_bytes(32, "big") for number in (32, 4, *found))
-
-
 def test_an_account_may_occur_more_than_once(platform: Platform) -> None:
     alice, bob = platform.admit_many(["alice", "bob"], cash_micro=100)
 
@@ -306,33 +294,32 @@ def test_a_movement_of_nobody_is_refused(platform: Platform, function: str, acco
         move(platform, (alice, -10), (account, 10), function=function)
 
 
+@pytest.mark.parametrize("cash", [CREDIT, 2**56 + CREDIT])
 @pytest.mark.parametrize("function", ["move", "settle"])
-def test_an_entry_with_more_than_an_account_number_is_refused(platform: Platform, function: str) -> None:
-    alice = platform.admit("alice", cash_micro=100)
-    stray = (2**32 + alice) << 64 | 10
+def test_energy_beyond_the_connection_is_refused(platform: Platform, function: str, cash: int) -> None:
+    alice = platform.admit("alice", capacity_kw=3, cash_micro=cash)
+    pay, earn = pack_entries((alice, -10), (alice, 10))
+    market = platform.holder("MARKET")
 
-    with reverts("LedgerUnknownAccount"):
-        platform.ledger.send(function, [stray, *pack_entries((alice, -10))], sender=platform.holder("MARKET"))
-
-
-def test_every_system_account_takes_cash(platform: Platform) -> None:
-    alice = platform.admit("alice", cash_micro=100)
-
-    told = move(platform, (alice, -80), *((account, 10) for account in range(1, 9)))
-
-    assert [platform.cash(account) for account in range(1, 9)] == [10] * 8
-    assert len(told) == 9
+    for energy in (900, -900, 0):
+        platform.ledger.send(function, [energy << 96 & MAX_U256 | pay, earn], sender=market)
+    for energy in (901, -901, 2**32, 2**159 - 1, -(2**159)):
+        with reverts("LedgerAboveCapacity", account=alice, energyWh=energy, capacityWh=900):
+            platform.ledger.send(function, [energy << 96 & MAX_U256 | pay, earn], sender=market)
+    assert platform.cash(alice) == cash
 
 
-def test_a_deposit_fills_int64_and_no_more(platform: Platform) -> None:
-    alice = platform.admit("alice")
-    settle(platform, (alice, INT64_MAX - 5), (RETAILER, 5 - INT64_MAX))
+@pytest.mark.parametrize("cash", [2**56 - 1, 2**56, 2**56 + 1])
+def test_the_top_byte_of_the_cash_is_used_like_the_others(platform: Platform, cash: int) -> None:
+    alice = platform.admit("alice", zone=31, capacity_kw=255, cash_micro=cash)
+    bob = platform.admit("bob", zone=5, capacity_kw=9)
+    rest = [platform.ledger.call("wordOf", account) >> 224 for account in (alice, bob)]
 
-    with reverts("LedgerCashOverflow", account=alice, cash=INT64_MAX - 5, delta=6):
-        platform.fund(alice, 6)
-    platform.fund(alice, 5)
+    told = move(platform, (alice, -2), (bob, 2), (alice, 2), (bob, -2), (alice, -cash), (bob, cash))
 
-    assert platform.cash(alice) == INT64_MAX
+    assert told == [(alice, -2), (bob, 2), (alice, 2), (bob, -2), (alice, -cash), (bob, cash)]
+    assert [platform.cash(alice), platform.cash(bob)] == [0, cash]
+    assert [platform.ledger.call("wordOf", account) >> 224 for account in (alice, bob)] == rest
 
 
 @pytest.mark.parametrize("function", ["move", "settle"])

@@ -54,7 +54,7 @@ def accounts(stage: SettlementStage) -> list[int]:
 def test_settling_cash_only_stays_in_its_gas_budget(stage: SettlementStage, accounts: list[int]) -> None:
     first, second = settling_gas(stage, accounts, 2, delivered=False)
 
-    assert max(first, second) <= 7_250
+    assert max(first, second) <= 6_500
 
 
 def test_settling_with_tokens_stays_in_its_gas_budget(stage: SettlementStage, accounts: list[int]) -> None:

@@ -272,7 +272,7 @@ def test_a_reading_beyond_the_connection_is_refused(
     report = stage.report(SLOT, accounts, packed)
     stage.submit(report)
 
-    with reverts("SettlementAboveCapacity", account=house.account, meteredWh=wh, capacityWh=CAPACITY_KW * 300):
+    with reverts("LedgerAboveCapacity", account=house.account, energyWh=wh, capacityWh=CAPACITY_KW * 300):
         stage.settle(report, packed)
 
 
