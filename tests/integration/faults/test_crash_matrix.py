@@ -25,7 +25,9 @@ from tests.support.history import Verdict, check_history
 
 SLOTS, HOMES = 4, 5
 DRAINED_WITHIN = 200
-PATIENCE_S = 400.0  # a daemon that dies often is slow
+# A daemon that dies often is slow, and the chain's time goes on meanwhile: so the relay has longer before the gate.
+PATIENCE_S = 400.0
+SEALING_ENDS_S, COMMIT_LEAD_S, COMMIT_S = 420, 300, 290
 ONCE_A_SLOT = (("auction", "Committed"), ("auction", "Cleared"), ("settlement", "Settled"))
 
 
@@ -81,6 +83,9 @@ def count_events(market: Market) -> Counter[tuple[str, int]]:
 def run_day(folder: Path, plan: Mapping[str, tuple[str, ...]], monkeypatch: pytest.MonkeyPatch) -> Witness:
     witness = Witness()
     monkeypatch.setattr(demo_driver, "PATIENCE_S", PATIENCE_S)
+    monkeypatch.setattr(demo_driver, "SEALING_ENDS_S", SEALING_ENDS_S)
+    monkeypatch.setattr(demo_driver, "COMMIT_S", COMMIT_S)
+    monkeypatch.setenv("P2PTRADE_RELAY__COMMIT_LEAD_S", str(COMMIT_LEAD_S))
     monkeypatch.setattr(demo_run, "Fleet", type("PlannedFleet", (CrashingFleet,), {"plan": plan}))
     scenario = Scenario(slots=SLOTS, homes=HOMES, week="summer", seed=1, out=folder)
 
