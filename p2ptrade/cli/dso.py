@@ -86,8 +86,9 @@ def grid_model(settings: DsoSettings) -> GridModel:
 
 def forecaster_of(settings: DsoSettings) -> Forecaster:
     """Return the forecast that the settings name."""
-    week = load_homes(settings.homes or settings.network).week(settings.week)
-    return YesterdayForecast(week) if settings.forecast == "yesterday" else AnnouncedForecast(week)
+    profiles = load_homes(settings.homes or settings.network)
+    week = profiles.week(settings.week)
+    return YesterdayForecast(week) if settings.forecast == "yesterday" else AnnouncedForecast(week, profiles.homes)
 
 
 def _findings(settings: Settings) -> list[Finding]:

@@ -7,7 +7,9 @@ from p2ptrade.domain.units import SlotNumber
 from p2ptrade.dso.forecast import AnnouncedForecast, YesterdayForecast
 from p2ptrade.grid import load_homes
 
-WEEK = load_homes("simbench-lv-rural3").week("summer")
+PROFILES = load_homes("simbench-lv-rural3")
+WEEK = PROFILES.week("summer")
+ALONE = np.array([home.battery_power_w == 0 for home in PROFILES.homes])
 NET_WH = WEEK.pv_wh - WEEK.consumption_wh
 FIRST = slot_at(WEEK.start_s)
 
@@ -19,12 +21,12 @@ def test_yesterday_is_what_was_a_day_before() -> None:
 
 
 def test_what_is_announced_is_off_by_a_tenth_and_not_to_one_side() -> None:
-    forecast = AnnouncedForecast(WEEK)
+    forecast = AnnouncedForecast(WEEK, PROFILES.homes)
 
     off = []
     for column in range(96 * 7):
         announced = np.array(forecast.forecast(SlotNumber(FIRST + column)).base_wh)
-        large = np.abs(NET_WH[:, column]) >= 500
+        large = (np.abs(NET_WH[:, column]) >= 500) & ALONE
         off += (announced[large] / NET_WH[large, column] - 1.0).tolist()
 
     assert len(off) > 2_000
@@ -34,8 +36,19 @@ def test_what_is_announced_is_off_by_a_tenth_and_not_to_one_side() -> None:
 
 def test_announcements_are_the_same_every_time_and_the_operator_reckons_with_twice_their_error() -> None:
     slot = SlotNumber(FIRST + 44)
-    forecast = AnnouncedForecast(WEEK).forecast(slot)
+    forecast = AnnouncedForecast(WEEK, PROFILES.homes).forecast(slot)
 
-    assert forecast == AnnouncedForecast(WEEK).forecast(slot)
+    assert forecast == AnnouncedForecast(WEEK, PROFILES.homes).forecast(slot)
     for announced_wh, error_wh in zip(forecast.base_wh, forecast.error_wh, strict=True):
         assert error_wh == max(abs(announced_wh) * 200_000 // 1_000_000, 30)
+
+
+def test_no_draw_is_announced_that_a_battery_may_take_away() -> None:
+    night = FIRST + 4
+    announced = AnnouncedForecast(WEEK, PROFILES.homes).forecast(SlotNumber(night)).base_wh
+
+    for home, wh, net_wh in zip(PROFILES.homes, announced, NET_WH[:, 4], strict=True):
+        if home.battery_power_w // 4 >= -net_wh >= 0:
+            assert wh == 0
+        elif net_wh < -100:
+            assert wh < 0
