@@ -129,7 +129,7 @@ def _scene(world: World) -> str:
     return (
         f"The same feeder with {roofs[1]} roofs of {kilowatts[1]} kW in all where there are {roofs[0]} of "
         f"{kilowatts[0]} kW today, all homes of its largest branch with a large one, and {chargers[1]} homes with "
-        f"charging points instead of {chargers[0]}. What is new follows measured profiles of the same data, drawn with "
+        f"charging points instead of {chargers[0]}. What is new follows profiles of the same data, drawn with "
         f"the seed {world.scenario.seed}. Without us everybody injects and draws as they like."
     )
 

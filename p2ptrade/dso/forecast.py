@@ -49,9 +49,10 @@ class YesterdayForecast:
 class AnnouncedForecast(YesterdayForecast):
     """What the connections announce for a slot: what they will do, each off by a normal error of its own.
 
-    This stands in for plans of chargers and forecasts of weather. A home with a battery announces that it covers what it
-    draws by itself, as far as the battery's power goes, for nobody relies on a draw that a battery may take away. The error's standard deviation is
-    `ANNOUNCED_ERROR_SHARE` of what will be, half of what the operator reckons with; the slot's number is its seed.
+    This stands in for plans of chargers and forecasts of weather. A home with a battery announces that it covers
+    what it draws by itself, as far as the battery's power goes, for nobody relies on a draw that a battery may take
+    away. The error's standard deviation is `ANNOUNCED_ERROR_SHARE` of what is announced, half of what the operator
+    reckons with; the slot's number is its seed.
     """
 
     def __init__(self, week: Week, homes: Sequence[Home]) -> None:
