@@ -52,6 +52,9 @@ contract Ledger is ILedger, AccessManaged, Pausable {
     /// @dev Indexed by account. An array of this kind needs no hash to find a word, which every order's path notices.
     uint256[1 << 32] private _words;
     mapping(address mover => bool moves) private _movers;
+    /// @dev One word: who holds up withdrawals, and until when.
+    address private _holder;
+    uint64 private _heldUntil;
 
     /// @param authority Access manager.
     /// @param credits_ Token that cash stands for; it must move exactly the amounts it is told.
@@ -160,6 +163,7 @@ contract Ledger is ILedger, AccessManaged, Pausable {
             revert LedgerWithdrawalTooEarly(account, block.timestamp, announced.availableAt);
         }
         uint256 word = _words[account];
+        if (block.timestamp < _heldUntil) revert LedgerHeld(_holder, _heldUntil);
         uint64 kept = _kept(account, word);
         amount = _free(word.cash(), kept);
         if (amount == 0) revert LedgerNothingToWithdraw(account, word.cash(), kept);
@@ -191,6 +195,14 @@ contract Ledger is ILedger, AccessManaged, Pausable {
     function settle(uint256[] calldata entries) external {
         _requireMover();
         _apply(entries, true);
+    }
+
+    /// @inheritdoc ILedger
+    function hold(uint64 until) external {
+        _requireMover();
+        if (block.timestamp < _heldUntil && msg.sender != _holder) revert LedgerHeld(_holder, _heldUntil);
+        (_holder, _heldUntil) = (msg.sender, until);
+        emit Held(msg.sender, until);
     }
 
     // -------------------------------------------------------------------------------------------------------- pause

@@ -45,6 +45,9 @@ interface ILedger {
     /// @notice A contract of the market may move cash from now on, or no longer.
     event MoverSet(address indexed mover, bool moves);
 
+    /// @notice No cash is withdrawn before `until`, because `holder` has judged what covers orders and not moved it yet.
+    event Held(address indexed holder, uint64 until);
+
     /// @notice Cash moved between accounts; the deltas sum to zero.
     /// @param entries Account (4 bytes) and delta (8 bytes, two's complement), big endian, one after the other.
     event Moved(bytes entries);
@@ -102,6 +105,9 @@ interface ILedger {
     /// @notice The withdrawal is still in its waiting time.
     error LedgerWithdrawalTooEarly(uint32 account, uint256 nowSeconds, uint64 availableAt);
 
+    /// @notice Withdrawals wait while `holder` clears a slot in several transactions.
+    error LedgerHeld(address holder, uint64 until);
+
     /// @notice There is no cash that could leave: it is zero, kept as reserve, or backs the debts of others.
     error LedgerNothingToWithdraw(uint32 account, int64 cash, uint64 kept);
 
@@ -152,6 +158,7 @@ interface ILedger {
     /// Anyone may call it. It works while paused and while suspended. An active participant keeps `reserve` in the
     /// account, so that a bond cannot be dodged by withdrawing between seal and opening; the retailer keeps what backs
     /// the debts of others.
+    /// While an auction clears a slot in pages it waits, some minutes at most: see `hold`.
     /// @return amount What was paid.
     function withdraw(uint32 account) external returns (uint64 amount);
 
@@ -166,6 +173,11 @@ interface ILedger {
     /// @dev For movers alone.
     /// @param entries See above; an account may occur more than once. Their deltas sum to zero.
     function move(uint256[] calldata entries) external;
+
+    /// @notice Lets nothing be withdrawn before `until`, in seconds; 0 ends that. An auction that judges in one transaction what it
+    /// moves in another holds what it has found covered. One contract at a time holds.
+    /// @dev For movers alone.
+    function hold(uint64 until) external;
 
     /// @notice Moves cash between accounts at settlement, where a participant may go into debt down to `-debtLimit`:
     /// what a debit exceeds that by is charged to the retailer instead, who may go below zero without limit. Other

@@ -32,7 +32,9 @@ library BookPasses {
         uint256 collateral; // micro-credits
         uint256 boughtWh;
         uint256 count; // number of records
-        uint256 places; // number of own seals that `arrivals` has room for
+        uint256 places; // number of own seals that `arrivals` has room for; none in a book of several pages
+        uint256 challenge; // of a book of several pages: what the product over its own seals is taken with
+        uint256 ownProduct; // that product
     }
 
     /// @notice Length of an own seal in the list of arrivals.
@@ -76,7 +78,11 @@ library BookPasses {
     uint256 private constant BOUGHT_WH = 0x9a0;
     uint256 private constant COUNT = 0x9c0;
     uint256 private constant PLACES = 0x9e0;
-    uint256 private constant END = 0xa00;
+    uint256 private constant CHALLENGE = 0xa00;
+    uint256 private constant OWN_PRODUCT = 0xa20;
+    uint256 private constant END = 0xa40;
+    /// @dev The field in which the product over own seals is taken, that of secp256k1's coordinates.
+    uint256 private constant FIELD = 0xfffffffffffffffffffffffffffffffffffffffffffffffffffffffefffffc2f;
 
     /// @dev Fields of `Certificate.Zone`, from the start of a zone; the price is at 0.
     uint256 private constant BID_ABOVE = 0x20;
@@ -123,6 +129,16 @@ library BookPasses {
         }
     }
 
+    /// @notice Return a product over own seals after one more: with a factor of the challenge and the hash of what came when from whom.
+    function product(uint256 before, uint256 challenge, uint256 arrival, address owner, bytes32 digest)
+        internal
+        pure
+        returns (uint256)
+    {
+        uint256 factor = uint256(keccak256(abi.encode(arrival, owner, digest)));
+        return mulmod(before, addmod(challenge, factor, FIELD), FIELD);
+    }
+
     /// @notice Judge opened orders from row `index` on and return the index of the first row that is none, or their number.
     function judge(uint256[] memory rows, uint256[] memory words, uint256 index) internal view returns (uint256) {
         assembly ("memory-safe") {
@@ -147,16 +163,24 @@ library BookPasses {
                 }
                 salt := body
             }
-            // Put an own seal where it arrived, with who must have sent it: the account's owner. A place beyond the list is not written; the chain then comes out wrong.
+            // Put an own seal where it arrived, with who must have sent it: the account's owner. A place beyond the list is not
+            // written; the chain then comes out wrong. A book of several pages has no places, but a product over all seals.
             function takeOwn(row, word, digest) {
                 let arrival := shr(240, calldataload(sub(shr(48, row), 2)))
+                // an account of the platform has an owner who does not seal with it
+                word := shl(96, mul(word, iszero(eq(byte(2, word), SYSTEM))))
+                mstore(OWN_SEALS, add(mload(OWN_SEALS), 1))
                 if lt(arrival, mload(PLACES)) {
                     let entry := add(mload(ARRIVALS), mul(arrival, OWN_SEAL_BYTES))
-                    // an account of the platform has an owner who does not seal with it
-                    mstore(entry, shl(96, mul(word, iszero(eq(byte(2, word), SYSTEM)))))
+                    mstore(entry, word)
                     mstore(add(entry, 20), digest)
+                    leave
                 }
-                mstore(OWN_SEALS, add(mload(OWN_SEALS), 1))
+                mstore(SIGNED, arrival)
+                mstore(SIGNED_V, shr(96, word))
+                mstore(SIGNED_R, digest)
+                let factor := addmod(mload(CHALLENGE), keccak256(SIGNED, 0x60), FIELD)
+                mstore(OWN_PRODUCT, mulmod(mload(OWN_PRODUCT), factor, FIELD))
             }
             // Count the step at `from` in at its zone's price; whether it is worse than the price, so that it cannot trade. A bid
             // below the charge can trade at no price.

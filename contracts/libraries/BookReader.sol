@@ -28,9 +28,14 @@ library BookReader {
     /// @dev Length of an opened record of each kind, kind 0 in the first byte: 5 + 8 a step + 16, and 64 relayed or 2 own.
     uint256 private constant OPENED_BYTES = 0x555d656d757d858d555d656d757d858d171f272f373f474f171f272f373f474f;
     uint256 private constant ACCOUNT_MASK = 0xffffffff;
+    /// @dev Beside an account: a record of it was superseded, so that an own one of it must come next.
+    uint256 internal constant IN_RUN = 0x100000000;
+    uint256 internal constant MAY_END_IN_RUN = 0x200000000;
+    uint256 internal constant RUN_MASK = 0x1ffffffff;
 
     /// @notice Return a row for every record of a page, and their accounts, 4 bytes each.
-    /// @param previous Last account of the page before, 0 on the first.
+    /// @param previous Last account of the page before, 0 on the first; with `IN_RUN` if that page ended with a superseded record, and
+    /// with `MAY_END_IN_RUN` if this one may.
     function read(bytes calldata page, uint256 previous)
         internal
         pure
@@ -39,13 +44,15 @@ library BookReader {
         // Grows the array of rows at the free pointer while nothing else takes memory; its length is known at the end. The
         // list of accounts comes before it and has room for as many of the shortest records as a page can hold, and for
         // what the last write reaches beyond its 4 bytes. A record gets its row only when it ends inside the page. The
-        // loop takes opened orders in rising order and leaves everything else to `_readOthers`.
+        // loop takes opened orders in rising order and leaves everything else to `_readOther`.
         uint256 position;
         uint256 end;
         uint256 free;
         // Whole records are counted before their bytes, which is meant (2026-11-21).
         // slither-disable-next-line divide-before-multiply
         uint256 room = (page.length / RECORD_BYTES_MIN) * 4 + 63;
+        uint256 mayEndInRun = previous & MAY_END_IN_RUN;
+        previous &= RUN_MASK;
         assembly ("memory-safe") {
             position := page.offset
             end := add(position, page.length)
@@ -71,8 +78,9 @@ library BookReader {
                 }
             }
             if (position == end) break;
-            (position, free, previous) = _readOthers(page, position, accounts, rows, free, previous);
+            (position, free, previous) = _readOther(page, position, accounts, rows, free, previous);
         }
+        if (previous & IN_RUN > mayEndInRun) revert IDoubleAuction.TruncatedBook(page.length, page.length + 1);
         assembly ("memory-safe") {
             let count := shr(5, sub(sub(free, rows), 0x20))
             mstore(rows, count)
@@ -81,8 +89,8 @@ library BookReader {
         }
     }
 
-    /// @dev Read one record of any kind, or superseded ones up to the own seal that replaces them.
-    function _readOthers(
+    /// @dev Read one record of any kind. After a superseded one `previous` has `IN_RUN`, which no account exceeds.
+    function _readOther(
         bytes calldata page,
         uint256 position,
         bytes memory accounts,
@@ -90,25 +98,18 @@ library BookReader {
         uint256 free,
         uint256 previous
     ) private pure returns (uint256, uint256, uint256) {
-        bool replaced = false; // whether the record before was superseded, so that an own one of its account must come
-        while (true) {
-            (uint256 row, uint256 next) = _whole(page, position);
-            uint256 account = accountOf(row);
-            if (replaced ? account != previous || kindOf(row) & OWN_BIT == 0 : account <= previous) {
-                if (!replaced && account == previous && kindOf(row) & OWN_BIT != 0) {
-                    revert IDoubleAuction.NotSuperseded(uint32(account));
-                }
-                revert IDoubleAuction.AccountsMustRise(_offset(page, position), uint32(account), uint32(previous));
-            }
-            assembly ("memory-safe") {
-                mstore(free, row)
-                mstore(add(add(accounts, 0x1c), shr(3, sub(free, rows))), shl(224, row))
-            }
-            (position, free, previous) = (next, free + 0x20, account);
-            replaced = kindOf(row) & SUPERSEDED_BIT != 0;
-            if (!replaced) break;
+        (uint256 row, uint256 next) = _whole(page, position);
+        uint256 account = accountOf(row);
+        bool isOwn = kindOf(row) & OWN_BIT != 0;
+        if (previous & IN_RUN == 0 ? account <= previous : account != previous & ACCOUNT_MASK || !isOwn) {
+            if (account == previous && isOwn) revert IDoubleAuction.NotSuperseded(uint32(account));
+            revert IDoubleAuction.AccountsMustRise(_offset(page, position), uint32(account), uint32(previous));
         }
-        return (position, free, previous);
+        assembly ("memory-safe") {
+            mstore(free, row)
+            mstore(add(add(accounts, 0x1c), shr(3, sub(free, rows))), shl(224, row))
+        }
+        return (next, free + 0x20, kindOf(row) & SUPERSEDED_BIT == 0 ? account : account | IN_RUN);
     }
 
     /// @dev Return the row of the record at `position` and where the next one starts; the record is of a known kind and whole.

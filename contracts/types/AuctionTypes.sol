@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IGridLimits} from "../interfaces/IGridLimits.sol";
+import {ILedger} from "../interfaces/ILedger.sol";
+import {IRelayStake} from "../interfaces/IRelayStake.sol";
+
 /// @notice Leads of a session before the start of delivery and what follows it, in seconds.
 /// @param limits Limits and charges of a slot are published until `start - limits`.
 /// @param gate Seals are taken until `start - gate` (gate closure); openings from then on.
@@ -16,7 +20,8 @@ struct Windows {
 }
 
 /// @notice Where a slot is in its life: facts first, then what the clock makes of them.
-/// @dev Sealing, Opening and Clearing are computed from the clock, the others from what happened (or, Lapsed, did not).
+/// @dev Sealing, Opening and Clearing are computed from the clock, the others from what happened (or, Lapsed, did not). Filling:
+/// a clearing in pages was accepted, and not all of its pages are filled yet.
 enum SlotPhase {
     Sealing,
     Opening,
@@ -24,7 +29,20 @@ enum SlotPhase {
     Lapsed,
     Cleared,
     Settling,
-    Refunded
+    Refunded,
+    Filling
+}
+
+/// @notice What a session is made with.
+/// @param bonds Bond per reputation class, in micro-credits; each must be below the ledger's reserve.
+/// @param collateralPrices Collateral per reputation class, in micro-credits per kWh offered.
+struct AuctionParameters {
+    ILedger ledger;
+    IGridLimits gridLimits;
+    IRelayStake relayStake;
+    Windows windows;
+    uint32[8] bonds;
+    uint32[8] collateralPrices;
 }
 
 /// @notice Everything that clears a slot, from anybody.

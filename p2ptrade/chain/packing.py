@@ -201,9 +201,8 @@ def unpack_voids(packed: bytes) -> list[tuple[AccountId, VoidReason]]:
         raise InputError(f"an order is void for a reason that is not known: {error}") from None
 
 
-def running_hash(pages: Iterable[bytes]) -> bytes:
-    """Return the running hash of pages; 32 zero bytes of none."""
-    state = bytes(HASH_BYTES)
+def running_hash(pages: Iterable[bytes], state: bytes = bytes(HASH_BYTES)) -> bytes:
+    """Return the running hash of pages, going on from `state`; 32 zero bytes of none."""
     for page in pages:
         state = keccak(state + keccak(page))
     return state
@@ -216,9 +215,8 @@ def ticket(digest: bytes, signature: bytes) -> bytes:
     return keccak(digest + v.to_bytes(32, "big") + signature[:HASH_BYTES] + s.to_bytes(32, "big"))
 
 
-def seal_chain(seals: Iterable[OwnSeal]) -> bytes:
-    """Return the hash chain over own seals in their order of arrival, as the contract keeps it."""
-    state = bytes(HASH_BYTES)
+def seal_chain(seals: Iterable[OwnSeal], state: bytes = bytes(HASH_BYTES)) -> bytes:
+    """Return the hash chain over own seals in their order of arrival, going on from `state`."""
     for seal in seals:
         state = keccak(state + seal.pack())
     return state

@@ -1,7 +1,7 @@
 """The sealed-bid double auction: commitments, own seals and openings, clearings."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any, ClassVar
 
@@ -9,7 +9,7 @@ from eth_typing import ChecksumAddress
 from eth_utils.address import to_checksum_address
 
 from p2ptrade.chain.client import LATEST, Block
-from p2ptrade.chain.contracts.base import ContractWrapper
+from p2ptrade.chain.contracts.base import ContractWrapper, EventRecord
 from p2ptrade.chain.packing import OwnSeal
 from p2ptrade.domain.metered import NO_ENERGY, NO_MONEY
 from p2ptrade.domain.metered import ClearedSlot as TradedTotals
@@ -34,6 +34,7 @@ class SlotPhase(IntEnum):
     CLEARED = 4
     SETTLING = 5
     REFUNDED = 6
+    FILLING = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,21 @@ class Submission:
     strangers: bytes = b""
 
 
+def whole_clearings(records: Iterable[EventRecord]) -> list[EventRecord]:
+    """Return the `Cleared` events among `records`, each with what the `PageFilled` before it have of its slot."""
+    before: dict[int, tuple[bytes, bytes]] = {}
+    found: list[EventRecord] = []
+    for record in records:
+        slot = record.values["slot"]
+        positions, voids = before.get(slot, (b"", b""))
+        positions, voids = positions + record.values["positions"], voids + record.values["voids"]
+        if record.name == "Cleared":
+            found.append(replace(record, values={**record.values, "positions": positions, "voids": voids}))
+        else:
+            before[slot] = (positions, voids)
+    return found
+
+
 class DoubleAuction(ContractWrapper):
     """One session of the auction."""
 
@@ -144,9 +160,16 @@ class DoubleAuction(ContractWrapper):
         records = self.events("Opened", first=first, last=last, where={"slot": slot})
         return {each.values["digest"]: each.values["record"] for each in records}
 
+    def clearings(
+        self, *, first: Block, last: Block = LATEST, where: Mapping[str, Any] | None = None
+    ) -> list[EventRecord]:
+        """Return the `Cleared` events; one that was filled in pages has the positions and voids of all of them."""
+        records = self.events(("Cleared", "PageFilled"), first=first, last=last, where=where)
+        return whole_clearings(records)
+
     def cleared(self, slot: SlotNumber, *, first: Block, last: Block = LATEST) -> ClearedSlot | None:
         """Return the clearing of a slot, if it was cleared."""
-        records = self.events("Cleared", first=first, last=last, where={"slot": slot})
+        records = self.clearings(first=first, last=last, where={"slot": slot})
         if not records:
             return None
         values, log = records[-1].values, records[-1].log

@@ -47,7 +47,7 @@ MATRIX: Final[dict[str, dict[str, Role | str | tuple[Role | str, ...]]]] = {
     "Ledger": {
         **dict.fromkeys(["deposit", "depositWithPermit", "requestWithdrawal", "leaveMarket", "withdraw"], OPEN),
         **dict.fromkeys(["openAccount", "setAccount"], Role.REGISTRY),
-        **dict.fromkeys(["move", "settle"], (MOVERS, MARKET)),
+        **dict.fromkeys(["move", "settle", "hold"], (MOVERS, MARKET)),
         **dict.fromkeys(["pause", "unpause"], GUARDIAN),
         "setReputationClasses": Role.SCORER,
         **dict.fromkeys(["setSystemOwner", "setMover"], A),
@@ -68,7 +68,7 @@ MATRIX: Final[dict[str, dict[str, Role | str | tuple[Role | str, ...]]]] = {
     },
     "DoubleAuction": {
         **dict.fromkeys(["commit", "seal", "open", "clear", "refund"], OPEN),
-        **dict.fromkeys(["openPage", "fillPage"], OPEN),
+        **dict.fromkeys(["judgePage", "fillPage"], OPEN),
         "handOver": MARKET,
         "appointDso": A,
         "setAuthority": NOBODYS,

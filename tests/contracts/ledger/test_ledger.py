@@ -488,3 +488,23 @@ def test_all_cash_can_be_rebuilt_from_the_events(platform: Platform, chain: Chai
 
     assert rebuilt == {account: platform.cash(account) for account in (alice, bob, ESCROW, RETAILER)}
     assert sum(rebuilt.values()) == platform.credits.call("balanceOf", platform.ledger)
+
+
+def test_while_one_contract_holds_nothing_is_withdrawn_and_no_other_holds(platform: Platform, chain: Chain) -> None:
+    account = platform.admit("alice", cash_micro=9 * CREDIT)
+    owner, holder, other = chain.address("alice"), platform.holder("MARKET"), chain.address("another market")
+    platform.ledger.send("setMover", other, True, sender=platform.admin)
+    platform.ledger.send("requestWithdrawal", account, CREDIT, sender=owner)
+    chain.warp_to(chain.now_s() + WITHDRAWAL_DELAY_S)
+    until = chain.now_s() + 600
+
+    platform.ledger.send("hold", until, sender=holder)
+
+    with reverts("LedgerHeld", holder=holder, until=until):
+        platform.ledger.send("withdraw", account, sender=owner)
+    with reverts("LedgerHeld", holder=holder, until=until):
+        platform.ledger.send("hold", 0, sender=other)
+    platform.ledger.send("hold", 0, sender=holder)
+    platform.ledger.send("hold", until, sender=other)
+    chain.warp_to(until)
+    platform.ledger.send("withdraw", account, sender=owner)
