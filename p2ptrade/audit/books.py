@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from p2ptrade.audit.clearings import published_clearings
 from p2ptrade.audit.evidence import ChainEvent, Evidence, read_evidence
 from p2ptrade.audit.recompute import (
     PublishedClearing,
@@ -27,24 +28,17 @@ from p2ptrade.audit.replay import (
     minted_by_slot,
     tokens_of,
 )
-from p2ptrade.chain import abi
-from p2ptrade.chain.contracts.double_auction import SlotResult
-from p2ptrade.chain.contracts.ledger import moved_entries
 from p2ptrade.chain.contracts.settlement import rules_of
 from p2ptrade.chain.contracts.tariffs import SLOTS_PER_DAY
 from p2ptrade.chain.deployed import Market
-from p2ptrade.chain.packing import unpack_positions, unpack_voids
 from p2ptrade.chain.settled_pages import page_in
 from p2ptrade.chain.settlement_page import unpack_corrections, unpack_slot
-from p2ptrade.domain.grid_data import GridData
 from p2ptrade.domain.metered import ClearedSlot
 from p2ptrade.domain.settlement import RetailPrices, SettlementRules
 from p2ptrade.domain.units import (
     U32_MAX,
     AccountId,
-    AmountMicro,
     EnergyWh,
-    PriceHalfMicroPerKwh,
     PriceMicroPerKwh,
     SlotNumber,
     ZoneId,
@@ -93,7 +87,7 @@ def audit_books(market: Market) -> Books:
 
 def judge(evidence: Evidence, inputs: Inputs) -> Books:
     """Return what the evidence says; `inputs` gives the input of a transaction by its hash."""
-    clearings = tuple(_clearings(evidence, inputs))
+    clearings = tuple(published_clearings(evidence, inputs, _zones(evidence)))
     settlements = tuple(_settlements(evidence, {clearing.slot: clearing.totals for clearing in clearings}, inputs))
     recomputed = [difference for clearing in clearings for difference in check_clearing(clearing)]
     recomputed += [difference for settlement in settlements for difference in check_settlement(settlement)]
@@ -163,25 +157,6 @@ def _energy(evidence: Evidence, clearings: tuple[PublishedClearing, ...]) -> Ite
             yield Difference(f"slot {slot}: energy tokens beyond delivery", delivered.get(slot, 0), minted)
 
 
-def _clearings(evidence: Evidence, inputs: Inputs) -> Iterator[PublishedClearing]:
-    submit = abi.load("DoubleAuction").function("clear")
-    zones = _zones(evidence)
-    for event in evidence.named("DoubleAuction", "Cleared"):
-        (fields,) = submit.inputs.decode(inputs(event.log.transaction_hash)[4:])
-        _, book, _, grid, *_ = fields
-        yield PublishedClearing(
-            slot=SlotNumber(event.values["slot"]),
-            pages=(book,),
-            grid=GridData.unpack(grid),
-            zones=zones,
-            prices=tuple(PriceHalfMicroPerKwh(price) for price in event.values["prices"]),
-            positions=tuple(unpack_positions(event.values["positions"])),
-            voids=tuple(unpack_voids(event.values["voids"])),
-            totals=SlotResult.of(event.values["result"]).totals,
-            moved=_moved_in(evidence, {event.log.transaction_hash}),
-        )
-
-
 def _settlements(
     evidence: Evidence, cleared: Mapping[SlotNumber, ClearedSlot], inputs: Inputs
 ) -> Iterator[PublishedSettlement]:
@@ -196,8 +171,8 @@ def _settlements(
             cleared=cleared.get(slot, ClearedSlot()),
             prices=_tariff(evidence, slot),
             rules=_rules(evidence, slot),
-            moved=_moved_in(evidence, {page.log.transaction_hash for page in pages[slot]}),
-            at_debt_limit=_at_debt_limit(evidence, {page.log.transaction_hash for page in pages[slot]}),
+            moved=evidence.moved_in({page.log.transaction_hash for page in pages[slot]}),
+            at_debt_limit=evidence.at_debt_limit({page.log.transaction_hash for page in pages[slot]}),
         )
 
 
@@ -214,28 +189,10 @@ def _corrections(evidence: Evidence, settlements: Iterable[PublishedSettlement])
             delivered_wh=EnergyWh(event.values["deliveredWh"]),
             prices=_tariff(evidence, slot),
             rules=_rules(evidence, slot),
-            moved=_moved_in(evidence, transactions),
-            at_debt_limit=_at_debt_limit(evidence, transactions),
+            moved=evidence.moved_in(transactions),
+            at_debt_limit=evidence.at_debt_limit(transactions),
         )
         standing[slot] = {**standing[slot], **{new.account: new for _, new in changes}}
-
-
-def _moved_in(evidence: Evidence, transactions: set[bytes]) -> list[tuple[AccountId, AmountMicro]]:
-    """Return the movements of cash in some transactions."""
-    moved = (event for event in evidence.named("Ledger", "Moved") if event.log.transaction_hash in transactions)
-    return [entry for event in moved for entry in moved_entries(event.values["entries"])]
-
-
-def _at_debt_limit(evidence: Evidence, transactions: set[bytes]) -> frozenset[AccountId]:
-    """Return the accounts that were at the limit of their debt after some transactions."""
-    cash: defaultdict[AccountId, int] = defaultdict(int)
-    found: set[AccountId] = set()
-    for event, moved in evidence.cash_events_with_origin():
-        for account, delta in moved.deltas:
-            cash[account] += delta
-            if event.log.transaction_hash in transactions and cash[account] <= -evidence.debt_limit_micro:
-                found.add(account)
-    return frozenset(found)
 
 
 def _zones(evidence: Evidence) -> dict[AccountId, ZoneId]:

@@ -3,7 +3,8 @@
 All of it is read at one block, so that events and balances belong together.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -57,6 +58,22 @@ class Evidence:
         for event in self.events:
             if event.contract == "Ledger" and (moved := _as_cash(event)) is not None:
                 yield event, moved
+
+    def moved_in(self, transactions: Set[bytes]) -> list[tuple[AccountId, AmountMicro]]:
+        """Return the movements of cash in some transactions."""
+        moved = (event for event in self.named("Ledger", "Moved") if event.log.transaction_hash in transactions)
+        return [entry for event in moved for entry in moved_entries(event.values["entries"])]
+
+    def at_debt_limit(self, transactions: Set[bytes]) -> frozenset[AccountId]:
+        """Return the accounts that were at the limit of their debt after some transactions."""
+        cash: defaultdict[AccountId, int] = defaultdict(int)
+        found: set[AccountId] = set()
+        for event, moved in self.cash_events_with_origin():
+            for account, delta in moved.deltas:
+                cash[account] += delta
+                if event.log.transaction_hash in transactions and cash[account] <= -self.debt_limit_micro:
+                    found.add(account)
+        return frozenset(found)
 
     def credits_events(self) -> Iterator[CreditsTransferred]:
         """Return the transfers of credits, issuing and redeeming among them."""

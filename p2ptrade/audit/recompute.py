@@ -34,7 +34,11 @@ Entries = Sequence[tuple[AccountId, AmountMicro]]
 
 @dataclass(frozen=True, slots=True)
 class PublishedClearing:
-    """A clearing as the chain has it; `moved` is all cash that moved in its transaction."""
+    """A clearing as the chain has it; `moved` is all cash that moved in its transactions.
+
+    `at_debt_limit` are the accounts that it left at the limit of their debt, which only happens in pages: cash that
+    covered an order went to an earlier slot's settlement before it was locked.
+    """
 
     slot: SlotNumber
     pages: tuple[bytes, ...]
@@ -45,6 +49,7 @@ class PublishedClearing:
     voids: tuple[tuple[AccountId, VoidReason], ...]
     totals: ClearedSlot
     moved: Entries
+    at_debt_limit: frozenset[AccountId] = frozenset()
 
     @property
     def orders(self) -> tuple[Order, ...]:
@@ -191,4 +196,5 @@ def _check_locks(clearing: PublishedClearing, name: str) -> list[Difference]:
     bonds = {account: moved[account] for account in unopened if account in moved and account not in due}
     due |= bonds
     due |= {SystemAccount.ESCROW: -sum(locked.values()), SystemAccount.BONDS: -sum(bonds.values())}
-    return differences(f"{name} lock of account", {a: d for a, d in due.items() if d}, moved)
+    due = {account: amount for account, amount in due.items() if amount}
+    return differences(f"{name} lock of account", _with_carried(due, moved, clearing.at_debt_limit), moved)

@@ -1,5 +1,8 @@
 """`p2ptrade relay`: run the market operator's relay, or check that it could run."""
 
+import sys
+from typing import Annotated
+
 import typer
 
 from p2ptrade.chain.deployed import Market
@@ -7,10 +10,12 @@ from p2ptrade.cli.checks import Finding, connect_market, finish
 from p2ptrade.cli.daemons import PortOption, open_database, open_outbox, peer_finding, state_finding
 from p2ptrade.cli.options import ConfigOption, JsonOption
 from p2ptrade.config import Settings, checkpoint, load_settings, open_key
+from p2ptrade.domain.units import SlotNumber
 from p2ptrade.errors import P2PTradeError
 from p2ptrade.relay.app import make_relay_app
 from p2ptrade.relay.chain_view import AuctionView
 from p2ptrade.relay.desk import Desk
+from p2ptrade.relay.resume import fill_rest
 from p2ptrade.relay.service import Relay
 from p2ptrade.store.relay import RelayTable
 from p2ptrade.transport.clients import DsoClient
@@ -39,9 +44,7 @@ def run_relay(
         open_outbox(settings, market, database, key) as outbox,
         DsoClient(own.dso_url) as operator,
     ):
-        view = AuctionView(
-            market.client, market.auction, market.ledger, market.grid_limits, market.relay_stake, market.first_block
-        )
+        view = _view(market)
         windows, domain = market.auction.windows(), market.auction_domain
         store = RelayTable(database, f"{market.client.chain_id}:{market.auction.address}")
         crash = checkpoint(settings)
@@ -52,6 +55,7 @@ def run_relay(
             domain=domain,
             windows=windows,
             commit_lead_s=own.commit_lead_s,
+            chunk_seals=own.page_orders,
             checkpoint=crash,
         )
         relay = Relay(
@@ -62,6 +66,7 @@ def run_relay(
             domain=domain,
             windows=windows,
             commit_lead_s=own.commit_lead_s,
+            chunk_seals=own.page_orders,
             checkpoint=crash,
         )
         info = RelayInfo(chain_id=market.client.chain_id, auction=market.auction.address, relay=key.address)
@@ -70,10 +75,30 @@ def run_relay(
         run_service(app, listener=listener, health=health, step=relay.step, interval_s=own.interval_s)
 
 
+@relay_app.command("resume")
+def resume_slot(
+    slot: Annotated[int, typer.Argument(min=0, help="Slot number.")],
+    config: ConfigOption = None,
+) -> None:
+    """Fill the pages of a slot that was accepted and left unfinished; anybody may, with any key as the relay's."""
+    settings = load_settings(config)
+    market = connect_market(settings)
+    key = open_key(settings, settings.relay.key, "relay")
+    with open_outbox(settings, market, open_database(settings.relay, "relay"), key) as outbox:
+        pages = fill_rest(SlotNumber(slot), _view(market), outbox)
+    sys.stdout.write(f"slot {slot} is cleared: {pages} pages were left\n")
+
+
 @relay_app.command("check")
 def check_relay(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Say whether a relay with these settings could work; exit code 1 if not."""
     finish(_findings(load_settings(config)), as_json=as_json)
+
+
+def _view(market: Market) -> AuctionView:
+    return AuctionView(
+        market.client, market.auction, market.ledger, market.grid_limits, market.relay_stake, market.first_block
+    )
 
 
 def _findings(settings: Settings) -> list[Finding]:

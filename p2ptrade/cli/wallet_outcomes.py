@@ -86,7 +86,7 @@ def _positions(session: Session) -> list[dict[str, Any]]:
     market = session.market
     zone = market.ledger.accounts([session.account])[session.account].zone
     found: list[dict[str, Any]] = []
-    for record in market.auction.events("Cleared", first=market.first_block):
+    for record in market.auction.clearings(first=market.first_block):
         values = record.values
         common = {"slot": values["slot"], "transaction": "0x" + record.log.transaction_hash.hex()}
         for position in unpack_positions(values["positions"]):

@@ -193,6 +193,10 @@ class RelaySettings(ServiceSettings):
     commit_lead_s: Whole = Field(
         default=30, description="How long before gate closure a slot is committed, in seconds."
     )
+    page_orders: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=1000)] = Field(
+        default=1000,
+        description="Sealed orders in a page of a long book. After a change, slots committed before it lapse.",
+    )
 
 
 class DsoSettings(ServiceSettings):

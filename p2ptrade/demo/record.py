@@ -15,7 +15,7 @@ from p2ptrade.domain.units import AccountId, AmountMicro, EnergyWh, PriceMicroPe
 
 # What a slot costs on the chain, from the seal to the settlement; publications of limits and tariffs are not per order.
 _SLOT_EVENTS: Final = {
-    "DoubleAuction": ("Committed", "Sealed", "Opened", "Cleared"),
+    "DoubleAuction": ("Committed", "Sealed", "Opened", "Cleared", "PageJudged", "PageFilled"),
     "Settlement": ("ReportSubmitted", "PageSettled"),
 }
 

@@ -76,7 +76,7 @@ def make_relay_app(desk: Desk, relay: Relay, info: RelayInfo, health: Health) ->
     @app.get("/v1/slots/{slot}/book")
     def get_book(slot: U64) -> BookMessage:
         book = desk.book(SlotNumber(slot))
-        return BookMessage(slot=slot, entries=(book.entries,), pages=book.pages, grid_data=book.grid_data)
+        return BookMessage(slot=slot, entries=book.entries, pages=book.pages, grid_data=book.grid_data)
 
     return app
 

@@ -8,6 +8,7 @@ listed beside the book.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from p2ptrade.chain.clearing_pages import ArrivedSeal
 from p2ptrade.chain.packing import (
     BookRecord,
     OpenedRecord,
@@ -24,11 +25,15 @@ from p2ptrade.relay.ports import Arrival
 
 @dataclass(frozen=True, slots=True)
 class MadeBook:
-    """The records of a slot, the accounts whose order nobody has opened so far, and the packed seals of strangers."""
+    """The records of a slot, the accounts whose order nobody has opened so far, and the packed seals of strangers.
+
+    `arrivals` are all own seals as they came.
+    """
 
     records: tuple[BookRecord, ...]
     unopened: tuple[AccountId, ...]
     strangers: bytes = b""
+    arrivals: tuple[ArrivedSeal, ...] = ()
 
 
 def make_book(committed: Iterable[KeptSeal], arrivals: Sequence[Arrival], openings: Mapping[bytes, Terms]) -> MadeBook:
@@ -50,7 +55,8 @@ def make_book(committed: Iterable[KeptSeal], arrivals: Sequence[Arrival], openin
         records += [SupersededRecord(account, digest, arrival) for arrival, digest in seals[:-1]]
         records += [_own_record(account, digest, arrival, openings) for arrival, digest in seals[-1:]]
     unopened = tuple(record.account for record in records if isinstance(record, UnopenedRecord))
-    return MadeBook(tuple(records), unopened, pack_strangers(strangers))
+    arrived = tuple(ArrivedSeal(arrival.seal, arrival.account is None) for arrival in arrivals)
+    return MadeBook(tuple(records), unopened, pack_strangers(strangers), arrived)
 
 
 def _own_record(account: AccountId, digest: bytes, arrival: int, openings: Mapping[bytes, Terms]) -> BookRecord:

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from p2ptrade.chain.clearing_pages import CallPlan, Clearing
 from p2ptrade.chain.client import ChainClient
-from p2ptrade.chain.contracts.double_auction import DoubleAuction, Submission
+from p2ptrade.chain.contracts.auction_pages import AcceptedClearing, AuctionPages
+from p2ptrade.chain.contracts.double_auction import DoubleAuction, SlotPhase, Submission
 from p2ptrade.chain.contracts.grid_limits import GridLimits
 from p2ptrade.chain.contracts.ledger import Ledger
 from p2ptrade.chain.contracts.relay_stake import RelayStake
@@ -14,7 +16,7 @@ from p2ptrade.domain.participant import AccountState, CoverRules
 from p2ptrade.domain.sealed import Terms
 from p2ptrade.domain.units import AccountId, SlotNumber
 from p2ptrade.errors import InputError
-from p2ptrade.relay.ports import Arrival, Call, Challenge, Cleared, Head, Submittable
+from p2ptrade.relay.ports import Arrival, Call, Challenge, Cleared, Head, Submittable, Turn
 
 
 @dataclass(frozen=True)
@@ -80,11 +82,41 @@ class AuctionView:
             for each in records
         )
 
-    def answer_call(self, challenge: Challenge, signature: bytes, entries: bytes) -> Call:
+    def turn(self) -> Turn | None:
+        """Return the slot that is being cleared in pages, if nothing else can be cleared before."""
+        slot = self._pages.busy_slot()
+        if slot is None:
+            return None
+        accepted = self.accepted(slot)
+        if accepted is None and self.auction.phase(slot) not in (SlotPhase.OPENING, SlotPhase.CLEARING):
+            return None
+        return Turn(slot, accepted)
+
+    def accepted(self, slot: SlotNumber) -> AcceptedClearing | None:
+        """Return the accepted clearing of a slot as long as pages of it wait to be filled."""
+        return self._pages.accepted(slot, first=self.first_block)
+
+    def judged_states(self, clearing: Clearing) -> Sequence[bytes]:
+        """Return the states that judging a clearing in pages has come to, in their order."""
+        return self._pages.judged_states(clearing, first=self.first_block)
+
+    def judge_call(self, clearing: Clearing, call: CallPlan, state: bytes) -> Call:
+        """Return the call that judges a page."""
+        return Call(self.auction.address, self._pages.judge_data(clearing, call, state))
+
+    def fill_call(self, accepted: AcceptedClearing) -> Call:
+        """Return the call that fills the next page of an accepted clearing."""
+        return Call(self.auction.address, self._pages.fill_data(accepted))
+
+    @property
+    def _pages(self) -> AuctionPages:
+        return AuctionPages(self.client, self.auction.address)
+
+    def answer_call(self, challenge: Challenge, signature: bytes, entries: Sequence[bytes]) -> Call:
         """Return the call that shows a claimed seal in the commitment made of `entries`."""
         claim = (self.auction.address, challenge.slot, challenge.account, challenge.digest)
         result = self.auction.result(challenge.slot, first=self.first_block).struct()
-        return Call(self.stake.address, self.stake.call_data("answer", *claim, signature, [entries], result))
+        return Call(self.stake.address, self.stake.call_data("answer", *claim, signature, list(entries), result))
 
     def clear_call(
         self, slot: SlotNumber, book: bytes, strangers: bytes, result: Submittable, published: GridData

@@ -1,11 +1,12 @@
 """The relay's counter: what it answers to those who come with seals and openings. One request, one durable answer."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from p2ptrade.chain.packing import OpenedRecord, SealEntry, pack_book, pack_entries, ticket
+from p2ptrade.chain.clearing_pages import PAGE_ORDERS, chunks_of
+from p2ptrade.chain.packing import OpenedRecord, SealEntry, pack_book, ticket
 from p2ptrade.chain.signatures import DigestSigner
 from p2ptrade.chain.typed_data import Domain, ReceiptMessage, sign
 from p2ptrade.domain.checkpoint import Checkpoint, pass_by
@@ -20,8 +21,8 @@ from p2ptrade.transport.book_reading import opened_digest
 from p2ptrade.transport.schemas.market import SlotState
 
 SLOTS_AHEAD_MAX: Final = 192
-SEALS_MAX: Final = 1000
-"""A book is one page of 128 KiB; a relayed record takes up to 117 bytes, and own seals want their place too."""
+SEALS_MAX: Final = 10_000
+"""Ten pages are cleared with 130 million gas: some blocks of 30 million, in the minutes between gate and delivery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Receipt:
 class PublicBook:
     """What anybody needs to compute a slot's certificate: sealed list, book so far, published grid data."""
 
-    entries: bytes
+    entries: tuple[bytes, ...]
     pages: tuple[bytes, ...]
     grid_data: bytes
 
@@ -53,6 +54,7 @@ class Desk:
         domain: Domain,
         windows: Windows,
         commit_lead_s: int,
+        chunk_seals: int = PAGE_ORDERS,
         checkpoint: Checkpoint = pass_by,
     ) -> None:
         """Take seals of a slot until `commit_lead_s` seconds before its gate."""
@@ -60,6 +62,7 @@ class Desk:
         self._one_at_a_time = threading.Lock()
         self._chain, self._store, self._key = chain, store, key
         self._domain, self._windows, self._commit_lead_s = domain, windows, commit_lead_s
+        self._chunk_seals = chunk_seals
 
     def take_seals(self, slot: SlotNumber, seals: Sequence[Seal]) -> list[Receipt | str]:
         """Return for each seal its receipt, or the reason why it was refused; a receipt means that it is on the disk.
@@ -133,7 +136,8 @@ class Desk:
         seals = self._store.seals(slot)
         openings = self._store.openings(slot) | dict(self._chain.opened(slot))
         made = make_book(seals.values(), self._chain.arrivals(slot), openings)
-        return PublicBook(entries_of(seals), tuple(pack_book(made.records)), grid.pack())
+        chunks = tuple(chunks_of(entries_of(seals), self._chunk_seals))
+        return PublicBook(chunks, tuple(pack_book(made.records)), grid.pack())
 
     def state(self, slot: SlotNumber, progress: Progress) -> SlotState:
         """Return the public state of a slot; before the gate it says no more than how many have sealed."""
@@ -166,11 +170,11 @@ class Desk:
         return Receipt(kept, sign(message, self._domain, self._key))
 
 
-def entries_of(seals: dict[AccountId, KeptSeal]) -> bytes:
+def entries_of(seals: Mapping[AccountId, KeptSeal]) -> list[SealEntry]:
     """Return the list of relayed seals that the commitment is made of, rising by account."""
-    return pack_entries(
+    return [
         SealEntry(account, ticket(seals[account].digest, seals[account].seal.signature)) for account in sorted(seals)
-    )
+    ]
 
 
 def _why_not(account: AccountId, digest: bytes, expected: set[bytes | None]) -> str | None:

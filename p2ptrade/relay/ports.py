@@ -1,11 +1,13 @@
 """What the relay needs from outside: the chain, a durable store, an outbox, the grid operator."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from eth_typing import ChecksumAddress
 
+from p2ptrade.chain.clearing_pages import CallPlan, Checkpoint, Clearing
+from p2ptrade.chain.contracts.auction_pages import AcceptedClearing
 from p2ptrade.chain.packing import OwnSeal
 from p2ptrade.domain.grid_data import GridData
 from p2ptrade.domain.outgoing import Outgoing
@@ -32,6 +34,28 @@ class Cleared:
     transaction_hash: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """A clearing that takes several calls: what is the same in all of them, and what each brings."""
+
+    clearing: Clearing
+    calls: tuple[CallPlan, ...]
+
+    def next_call(self, states: Iterable[bytes]) -> tuple[int, bytes]:
+        """Return the number of the next call and the state it goes on from, of those that the chain has come to.
+
+        Somebody else may have judged other pages; what does not follow the plan is left aside. Of several states after
+        the same call the newest counts.
+        """
+        number_after = {call.after: number + 1 for number, call in enumerate(self.calls)}
+        best = (0, b"")
+        for state in states:
+            number = number_after.get(Checkpoint.in_state(state), 0)
+            if number and number >= best[0]:
+                best = (number, state)
+        return best
+
+
 @dataclass(slots=True)
 class Progress:
     """What is known of a slot in this process; all of it can be found again on the chain or in the store."""
@@ -41,6 +65,15 @@ class Progress:
     attempts: int = 0
     given_up: bool = False
     cleared: Cleared | None = None
+    paging: Paging | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A slot that is being cleared in pages; `accepted` once all its pages are judged."""
+
+    slot: SlotNumber
+    accepted: AcceptedClearing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +144,42 @@ class ChainView(Protocol):
         """Return the claims that were made since a block, answered or not."""
         ...
 
-    def answer_call(self, challenge: Challenge, signature: bytes, entries: bytes) -> Call:
-        """Return the call that shows a claimed seal in the commitment made of `entries`."""
+    def answer_call(self, challenge: Challenge, signature: bytes, entries: Sequence[bytes]) -> Call:
+        """Return the call that shows a claimed seal in the commitment made of chunks of `entries`."""
         ...
 
     def clear_call(
         self, slot: SlotNumber, book: bytes, strangers: bytes, result: "Submittable", published: GridData
     ) -> Call:
         """Return the call that clears a slot whose book is one page."""
+        ...
+
+    def turn(self) -> Turn | None:
+        """Return the slot that is being cleared in pages, if nothing else can be cleared before."""
+        ...
+
+    def judged_states(self, clearing: Clearing) -> Sequence[bytes]:
+        """Return the states that judging a clearing in pages has come to, in their order."""
+        ...
+
+    def judge_call(self, clearing: Clearing, call: CallPlan, state: bytes) -> Call:
+        """Return the call that judges a page."""
+        ...
+
+    def fill_call(self, accepted: AcceptedClearing) -> Call:
+        """Return the call that fills the next page of an accepted clearing."""
+        ...
+
+
+class AcceptedSource(Protocol):
+    """Where clearings are found that were accepted and not filled."""
+
+    def accepted(self, slot: SlotNumber) -> AcceptedClearing | None:
+        """Return the accepted clearing of a slot as long as pages of it wait to be filled."""
+        ...
+
+    def fill_call(self, accepted: AcceptedClearing) -> Call:
+        """Return the call that fills the next page of an accepted clearing."""
         ...
 
 
@@ -182,6 +243,10 @@ class Outbox(Protocol):
 
     def find(self, intent: str) -> Outgoing | None:
         """Return the transaction of an intent."""
+        ...
+
+    def wait(self, intent: str) -> Outgoing:
+        """Return the transaction of an intent once it is in a block."""
         ...
 
     def advance(self) -> list[Outgoing]:

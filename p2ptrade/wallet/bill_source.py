@@ -39,7 +39,7 @@ def read_bill_lines(market: Market, account: AccountId, first: SlotNumber, last:
         ChainUnreachableError: the node does not answer.
         ChainError: the node has lost a transaction that it has the events of.
     """
-    clearings = _by_slot(market.auction.events("Cleared", first=market.first_block), first, last)
+    clearings = _by_slot(market.auction.clearings(first=market.first_block), first, last)
     settled = _settled_slots(market, first, last)
     charges = _charges(market, clearings)
     zone = market.ledger.accounts([account])[account].zone

@@ -10,7 +10,11 @@ from p2ptrade.chain.deployed import Market
 from p2ptrade.domain.units import AccountId, AmountMicro
 
 # Events of the market's contracts that say why a transaction moved cash.
-_AUCTION_REASONS: Final = {"Cleared": "clearing of slot {slot}", "Refunded": "refund of slot {slot}"}
+_AUCTION_REASONS: Final = {
+    "Cleared": "clearing of slot {slot}",
+    "PageFilled": "clearing of slot {slot}",
+    "Refunded": "refund of slot {slot}",
+}
 _SETTLEMENT_REASONS: Final = {
     "PageSettled": "settlement of slot {slot}",
     "Corrected": "correction of slot {slot}",

@@ -7,16 +7,19 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from p2ptrade.chain.contracts.double_auction import Submission
+from p2ptrade.audit.books import audit_books
+from p2ptrade.chain.contracts.double_auction import SlotPhase, Submission
 from p2ptrade.chain.packing import unpack_positions, unpack_voids
 from p2ptrade.domain.grid_data import GridData
 from p2ptrade.domain.order import Side, Step, VoidReason
 from p2ptrade.domain.slot import slot_at, start_of
 from p2ptrade.domain.units import AccountId, EnergyWh, PriceMicroPerKwh, SlotNumber
+from p2ptrade.errors import RefusedError
 from p2ptrade.market import clear
 from p2ptrade.relay.app import make_relay_app
 from p2ptrade.relay.chain_view import AuctionView
 from p2ptrade.relay.desk import Desk
+from p2ptrade.relay.resume import fill_rest
 from p2ptrade.relay.service import Relay
 from p2ptrade.store import Database
 from p2ptrade.store.relay import RelayTable
@@ -48,6 +51,7 @@ class Day:
     world: SmallMarket
     folder: Path
     slot: SlotNumber
+    chunk_seals: int = 1000
 
     def __post_init__(self) -> None:
         self.start_relay()
@@ -68,6 +72,7 @@ class Day:
         )
         store = RelayTable(Database.open(self.folder / "relay.sqlite"), "market")
         common = {"domain": market.auction_domain, "windows": market.auction.windows(), "commit_lead_s": COMMIT_LEAD_S}
+        common["chunk_seals"] = self.chunk_seals
         desk = Desk(chain=view, store=store, key=outbox._key, **common)
         operator = SigningOperator(self.world.outbox("dso")._key, market.auction_domain)
         self.relay = Relay(chain=view, store=store, outbox=outbox, operator=operator, **common)
@@ -104,6 +109,36 @@ def bid(energy_wh: int, limit: int) -> Intention:
 
 def offer(energy_wh: int, limit: int) -> Intention:
     return Intention(Side.OFFER, (Step(EnergyWh(energy_wh), PriceMicroPerKwh(limit)),))
+
+
+def work_until(day: Day, phase: SlotPhase, *, killed: bool = False) -> None:
+    """Let the relay work until the slot is in a phase; killed, it is a new process at every step."""
+    for _ in range(40):
+        if day.world.market.auction.phase(day.slot) is phase:
+            return
+        if killed:
+            day.start_relay()
+        day.relay.step()
+        wait_for_all(day)
+    raise AssertionError(f"after 40 steps the slot is not in phase {phase.name}: {day.relay.stands(day.slot).stands}")
+
+
+def wait_for_all(day: Day) -> None:
+    outbox = day.world.outbox("relay")
+    for _ in range(500):
+        outbox.advance()
+        if not outbox.waiting():
+            return
+
+
+def all_four(day: Day) -> dict[AccountId, Intention]:
+    first, second, third, fourth = (home.account for home in day.world.homes)
+    return {
+        first: bid(1_000, 300_000),
+        second: offer(600, 100_000),
+        third: bid(400, 280_000),
+        fourth: offer(700, 120_000),
+    }
 
 
 def positions(day: Day) -> dict[AccountId, int]:
@@ -222,3 +257,48 @@ def test_anybody_can_clear_a_slot_from_public_data_and_the_relay_takes_note(day:
     assert positions(day) == {buyer.account: 600, seller.account: -600}
     assert day.relay.outbox.find(f"clear/{slot}") is None
     assert day.client.slot(slot).stands == "cleared"
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["alive", "killed at every step"])
+def test_a_long_book_is_cleared_in_pages(day: Day, killed: bool) -> None:
+    day.chunk_seals = 1
+    day.start_relay()
+    day.trader.relay = day.client
+    day.world.warp_to(start_of(day.slot) - 3000)
+    day.trader.seal(day.slot, all_four(day))
+    day.at(1800 + COMMIT_LEAD_S)
+    day.world.warp_to(start_of(day.slot) - 1800)
+    day.trader.open(day.slot)
+
+    work_until(day, SlotPhase.CLEARED, killed=killed)
+
+    auction = day.world.market.auction
+    first, second, third, fourth = (home.account for home in day.world.homes)
+    assert positions(day) == {first: 1_000, second: -600, third: 300, fourth: -700}
+    assert len(auction.events("PageJudged", first=0, where={"slot": day.slot})) == 4
+    assert len(auction.events("PageFilled", first=0, where={"slot": day.slot})) == 3
+    books = audit_books(day.world.market)
+    assert books.closed, (books.money, books.energy)
+    assert len({clearing.slot: clearing for clearing in books.clearings}[day.slot].pages) == 4
+
+
+def test_anybody_fills_what_a_dead_relay_left_and_nobody_fills_it_twice(day: Day) -> None:
+    day.chunk_seals = 2
+    day.start_relay()
+    day.trader.relay = day.client
+    day.world.warp_to(start_of(day.slot) - 3000)
+    day.trader.seal(day.slot, all_four(day))
+    day.at(1800 + COMMIT_LEAD_S)
+    day.world.warp_to(start_of(day.slot) - 1800)
+    day.trader.open(day.slot)
+    work_until(day, SlotPhase.FILLING)
+    view, somebody = day.relay.chain, day.world.outbox_of(day.world.homes[0].key)
+    day.world.warp_to(start_of(day.slot))
+
+    assert fill_rest(day.slot, view, somebody) == 2
+
+    assert day.world.market.auction.phase(day.slot) is SlotPhase.CLEARED
+    assert sum(positions(day).values()) == 0
+    with pytest.raises(RefusedError, match="no page of slot"):
+        fill_rest(day.slot, view, somebody)
+    assert view.turn() is None

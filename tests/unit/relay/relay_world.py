@@ -6,6 +6,8 @@ from pathlib import Path
 
 from eth_typing import ChecksumAddress
 
+from p2ptrade.chain.clearing_pages import CallPlan, Clearing
+from p2ptrade.chain.contracts.auction_pages import AcceptedClearing
 from p2ptrade.chain.keys import SigningKey
 from p2ptrade.chain.packing import running_hash, unpack_entries
 from p2ptrade.chain.typed_data import OrderMessage, auction_domain
@@ -31,6 +33,7 @@ from p2ptrade.relay.ports import (
     Cleared,
     Head,
     Submittable,
+    Turn,
 )
 from p2ptrade.relay.service import Relay
 from p2ptrade.store import Database
@@ -98,6 +101,7 @@ class FakeChain:
     grid: GridData | None = GRID
     cleared_as: Cleared | None = None
     claims: tuple[Challenge, ...] = ()
+    turn_of: Turn | None = None
     cleared_with: list[tuple[bytes, Submittable]] = field(default_factory=list)
 
     def head(self) -> Head:
@@ -136,8 +140,20 @@ class FakeChain:
     def challenges(self, first_block: int) -> tuple[Challenge, ...]:
         return self.claims
 
-    def answer_call(self, challenge: Challenge, signature: bytes, entries: bytes) -> Call:
-        return Call(AUCTION, b"answer" + signature + entries)
+    def answer_call(self, challenge: Challenge, signature: bytes, entries: Sequence[bytes]) -> Call:
+        return Call(AUCTION, b"answer" + signature + b"".join(entries))
+
+    def turn(self) -> Turn | None:
+        return self.turn_of
+
+    def judged_states(self, clearing: Clearing) -> Sequence[bytes]:
+        return ()
+
+    def judge_call(self, clearing: Clearing, call: CallPlan, state: bytes) -> Call:
+        return Call(AUCTION, b"judge" + call.book)
+
+    def fill_call(self, accepted: AcceptedClearing) -> Call:
+        return Call(AUCTION, b"fill" + accepted.outcome.trades)
 
     def clear_call(
         self, slot: SlotNumber, book: bytes, strangers: bytes, result: Submittable, published: GridData
