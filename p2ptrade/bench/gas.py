@@ -11,13 +11,14 @@ from typing import Any, Final
 
 from eth_hash.auto import keccak
 
+from p2ptrade.bench.gas_pages import clear_in_pages, planned, sent_call
 from p2ptrade.bench.gas_world import CHAIN_ID, GasWorld, Participant, gas_world
+from p2ptrade.chain.clearing_pages import PAGE_ORDERS, chunks_of
 from p2ptrade.chain.contracts.double_auction import Submission
 from p2ptrade.chain.packing import (
     OpenedRecord,
     SealEntry,
     pack_book,
-    pack_entries,
     running_hash,
     ticket,
     unpack_positions,
@@ -33,8 +34,10 @@ ORDERS: Final = (10, 50, 100, 400, 1000)
 ZONES: Final = (1, 16)
 RELAYED: Final = "relayed"
 OWN: Final = "own transaction"
+PAGED: Final = "relayed, in pages"
 SEED: Final = 7
 LARGEST: Final = 2_400
+LONG: Final = 4_000
 _CHARGES: Final = Charges(*(PriceMicroPerKwh(part) for part in (20_000, 5_000, 3_000, 2_000)))
 _LINE_WH_PER_ORDER: Final = 200
 _PRICES: Final = (60_000, 260_000)
@@ -64,7 +67,8 @@ def bench_gas(orders: Sequence[int] = ORDERS, zones: Sequence[int] = ZONES, *, l
     with gas_world() as world:
         rows = list(_rows(world, sorted(orders), zones))
         if largest:
-            rows.append(_measured(world, world.admit([0] * LARGEST), RELAYED, 1))
+            many = world.admit([0] * LONG)
+            rows += [_measured(world, many[:LARGEST], RELAYED, 1), _measured(world, many, PAGED, 1)]
     return {"rows": rows, "peers": _peers(), "targets": list(_targets(rows))}
 
 
@@ -86,10 +90,13 @@ def _measured(world: GasWorld, participants: Sequence[Participant], path: str, z
     phase_gas = _seal(world, slot, orders, path)
     world.dev.mine(at_s=world.parameters.windows.gate(slot))
     submission, cash_covers = _submission(world, slot, orders, path, grid)
-    data = world.auction.clear_data(submission)
-    (receipt,) = world.send_all([(world.keys["relay"].address, world.auction.address, data)])
-    phase_gas["clear"] = receipt.gas_used
-    cleared = world.auction.cleared(slot, first=receipt.block_number)
+    first = world.client.head().number
+    if path == PAGED:
+        sent = clear_in_pages(world, submission)
+    else:
+        sent = {"clear": [sent_call(world, world.auction.clear_data(submission))]}
+    phase_gas |= {phase: sum(gas for gas, _ in calls) for phase, calls in sent.items()}
+    cleared = world.auction.cleared(slot, first=first)
     if cleared is None or not cash_covers:
         raise AssertionError("the measured slot was not cleared as it was meant")
     return {
@@ -99,8 +106,8 @@ def _measured(world: GasWorld, participants: Sequence[Participant], path: str, z
         "phase_gas": phase_gas,
         "gas_per_order": round(sum(phase_gas.values()) / count),
         "filled": len(unpack_positions(cleared.positions)),
-        "largest_transaction_gas": receipt.gas_used,
-        "largest_transaction_bytes": len(data),
+        "largest_transaction_gas": max(gas for calls in sent.values() for gas, _ in calls),
+        "largest_transaction_bytes": max(size for calls in sent.values() for _, size in calls),
     }
 
 
@@ -136,13 +143,14 @@ def _seal(
             for each, order in orders
         ]
         return {"seal": sum(receipt.gas_used for receipt in world.send_all(seals))}
-    entries = pack_entries(
+    entries = [
         SealEntry(each.account, ticket(digest, each.key.sign_digest(digest)))
         for each, digest in sorted(
             ((each, order.digest(domain)) for each, order in orders), key=lambda pair: pair[0].account
         )
-    )
-    receipt = world.send("relay", "DoubleAuction", "commit", slot, running_hash([entries]), len(orders))
+    ]
+    root = running_hash(chunks_of(entries, PAGE_ORDERS if path == PAGED else len(entries)))
+    receipt = world.send("relay", "DoubleAuction", "commit", slot, root, len(orders))
     return {"commit": receipt.gas_used}
 
 
@@ -158,14 +166,15 @@ def _submission(
     records = []
     for arrival, (each, order) in enumerate(orders):
         steps = tuple((step.energy_wh, step.limit_price_micro_per_kwh) for step in order.steps)
-        relayed = sign(order, domain, each.key) if path == RELAYED else None
+        relayed = None if path == OWN else sign(order, domain, each.key)
         own = arrival if path == OWN else None
         records.append(OpenedRecord(AccountId(each.account), order.side, steps, order.salt, relayed, own))
     (book,) = pack_book(sorted(records, key=lambda record: record.account), page_bytes=2**30)
     states = world.ledger.accounts([each.account for each, _ in orders])
     read = read_book([book], BookContext(slot, domain, states, world.auction.cover_rules(), grid))
     prices = clear(read.book).prices
-    verdict = VerdictMessage(slot, running_hash([book]), prices_hash(prices), keccak(grid.pack()), bytes(32))
+    pages = [call.book for call in planned(world, slot, book)] if path == PAGED else [book]
+    verdict = VerdictMessage(slot, running_hash(pages), prices_hash(prices), keccak(grid.pack()), bytes(32))
     signature = sign(verdict, domain, world.keys["dso"])
     return Submission(slot, book, prices, grid.pack(), b"", bytes(32), signature), not read.voids
 
@@ -186,6 +195,8 @@ def _targets(rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         ("own transaction, 400 orders, gas per order", (OWN, 400, 1), "gas_per_order", 38_000),
         ("relayed, 10 orders, gas per order", (RELAYED, 10, 1), "gas_per_order", 24_000),
         ("2,400 orders in one transaction, gas", (RELAYED, LARGEST, 1), "largest_transaction_gas", 30_000_000),
+        ("a page of a long book, gas", (PAGED, LONG, 1), "largest_transaction_gas", 16_700_000),
+        ("a page of a long book, bytes", (PAGED, LONG, 1), "largest_transaction_bytes", 128 * 1024),
         ("a page of 1,000 orders, gas", (RELAYED, 1000, 1), "largest_transaction_gas", 16_700_000),
         ("a page of 1,000 orders, bytes", (RELAYED, 1000, 1), "largest_transaction_bytes", 128 * 1024),
     )
