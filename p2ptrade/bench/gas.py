@@ -6,42 +6,18 @@ first deposit. Gas is deterministic to the unit.
 """
 
 from collections.abc import Iterator, Sequence
-from random import Random
 from typing import Any, Final
 
-from eth_hash.auto import keccak
-
-from p2ptrade.bench.gas_pages import clear_in_pages, planned, sent_call
-from p2ptrade.bench.gas_world import CHAIN_ID, GasWorld, Participant, gas_world
-from p2ptrade.chain.clearing_pages import PAGE_ORDERS, chunks_of
-from p2ptrade.chain.contracts.double_auction import Submission
-from p2ptrade.chain.packing import (
-    OpenedRecord,
-    SealEntry,
-    pack_book,
-    running_hash,
-    ticket,
-    unpack_positions,
-)
-from p2ptrade.chain.typed_data import OrderMessage, VerdictMessage, auction_domain, prices_hash, sign
-from p2ptrade.domain.grid_data import ROOT, Charges, GridData, ZoneLimits
-from p2ptrade.domain.order import Side, Step
-from p2ptrade.domain.units import AccountId, EnergyWh, PriceMicroPerKwh, SlotNumber, ZoneId
-from p2ptrade.market import clear
-from p2ptrade.transport.book_reading import BookContext, read_book
+from p2ptrade.bench.gas_settlement import SETTLED, SETTLED_CASH, WHOLE_LIFE, settlement_rows
+from p2ptrade.bench.gas_slot import OWN, PAGED, RELAYED, grid_of, orders_of, play_slot
+from p2ptrade.bench.gas_world import GasWorld, Participant, gas_world
+from p2ptrade.chain.packing import unpack_positions
+from p2ptrade.domain.units import SlotNumber
 
 ORDERS: Final = (10, 50, 100, 400, 1000)
 ZONES: Final = (1, 16)
-RELAYED: Final = "relayed"
-OWN: Final = "own transaction"
-PAGED: Final = "relayed, in pages"
-SEED: Final = 7
 LARGEST: Final = 2_400
 LONG: Final = 4_000
-_CHARGES: Final = Charges(*(PriceMicroPerKwh(part) for part in (20_000, 5_000, 3_000, 2_000)))
-_LINE_WH_PER_ORDER: Final = 200
-_PRICES: Final = (60_000, 260_000)
-_ENERGY_WH: Final = (100, 2_000)
 
 # Gas per order over the whole life, measured in the same way on the peers' own code; `sealed`: whether bids are hidden.
 _PEER_ORDERS: Final = (10, 50, 100, 200, 400)
@@ -69,6 +45,7 @@ def bench_gas(orders: Sequence[int] = ORDERS, zones: Sequence[int] = ZONES, *, l
         if largest:
             many = world.admit([0] * LONG)
             rows += [_measured(world, many[:LARGEST], RELAYED, 1), _measured(world, many, PAGED, 1)]
+        rows += settlement_rows(world, sorted(orders))
     return {"rows": rows, "peers": _peers(), "targets": list(_targets(rows))}
 
 
@@ -84,21 +61,9 @@ def _measured(world: GasWorld, participants: Sequence[Participant], path: str, z
     """Play one slot and return its row."""
     slot = SlotNumber(world.next_slot())
     count = len(participants)
-    grid = _grid(zones, count)
+    grid = grid_of(zones, count)
     world.send("dso", "GridLimits", "publish", slot, grid.pack())
-    orders = _orders(slot, participants)
-    phase_gas = _seal(world, slot, orders, path)
-    world.dev.mine(at_s=world.parameters.windows.gate(slot))
-    submission, cash_covers = _submission(world, slot, orders, path, grid)
-    first = world.client.head().number
-    if path == PAGED:
-        sent = clear_in_pages(world, submission)
-    else:
-        sent = {"clear": [sent_call(world, world.auction.clear_data(submission))]}
-    phase_gas |= {phase: sum(gas for gas, _ in calls) for phase, calls in sent.items()}
-    cleared = world.auction.cleared(slot, first=first)
-    if cleared is None or not cash_covers:
-        raise AssertionError("the measured slot was not cleared as it was meant")
+    phase_gas, sent, cleared = play_slot(world, slot, orders_of(slot, participants), path, grid)
     return {
         "path": path,
         "orders": count,
@@ -109,74 +74,6 @@ def _measured(world: GasWorld, participants: Sequence[Participant], path: str, z
         "largest_transaction_gas": max(gas for calls in sent.values() for gas, _ in calls),
         "largest_transaction_bytes": max(size for calls in sent.values() for _, size in calls),
     }
-
-
-def _grid(zones: int, orders: int) -> GridData:
-    """Return a root with a line to every other zone, some of which will be full."""
-    limit = EnergyWh(orders // zones * _LINE_WH_PER_ORDER)
-    return GridData((ROOT, *(ZoneLimits(ZoneId(0), limit, limit) for _ in range(zones - 1))), _CHARGES)
-
-
-def _orders(slot: SlotNumber, participants: Sequence[Participant]) -> list[tuple[Participant, OrderMessage]]:
-    """Return an order for everybody, in the random order in which they will come."""
-    random = Random(SEED)
-    charge = _CHARGES.total_micro_per_kwh
-    orders = []
-    for number, each in enumerate(random.sample(participants, len(participants))):
-        side = Side(number % 2)
-        # Limits are all-in: half of the charge on either side leaves the two sides symmetrical.
-        price = random.randint(*_PRICES) + (charge // 2 if side is Side.BID else -charge // 2)
-        steps = (Step(EnergyWh(random.randint(*_ENERGY_WH)), PriceMicroPerKwh(price)),)
-        salt = keccak(slot.to_bytes(8, "big") + each.account.to_bytes(4, "big"))[:16]
-        orders.append((each, OrderMessage(slot, each.account, side, steps, salt)))
-    return orders
-
-
-def _seal(
-    world: GasWorld, slot: SlotNumber, orders: Sequence[tuple[Participant, OrderMessage]], path: str
-) -> dict[str, int]:
-    """Seal the orders one way or the other and return what it cost."""
-    domain = auction_domain(CHAIN_ID, world.auction.address)
-    if path == OWN:
-        seals = [
-            (each.key.address, world.auction.address, world.auction.call_data("seal", slot, order.digest(domain)))
-            for each, order in orders
-        ]
-        return {"seal": sum(receipt.gas_used for receipt in world.send_all(seals))}
-    entries = [
-        SealEntry(each.account, ticket(digest, each.key.sign_digest(digest)))
-        for each, digest in sorted(
-            ((each, order.digest(domain)) for each, order in orders), key=lambda pair: pair[0].account
-        )
-    ]
-    root = running_hash(chunks_of(entries, PAGE_ORDERS if path == PAGED else len(entries)))
-    receipt = world.send("relay", "DoubleAuction", "commit", slot, root, len(orders))
-    return {"commit": receipt.gas_used}
-
-
-def _submission(
-    world: GasWorld,
-    slot: SlotNumber,
-    orders: Sequence[tuple[Participant, OrderMessage]],
-    path: str,
-    grid: GridData,
-) -> tuple[Submission, bool]:
-    """Return what clears the slot, and whether every order takes part."""
-    domain = auction_domain(CHAIN_ID, world.auction.address)
-    records = []
-    for arrival, (each, order) in enumerate(orders):
-        steps = tuple((step.energy_wh, step.limit_price_micro_per_kwh) for step in order.steps)
-        relayed = None if path == OWN else sign(order, domain, each.key)
-        own = arrival if path == OWN else None
-        records.append(OpenedRecord(AccountId(each.account), order.side, steps, order.salt, relayed, own))
-    (book,) = pack_book(sorted(records, key=lambda record: record.account), page_bytes=2**30)
-    states = world.ledger.accounts([each.account for each, _ in orders])
-    read = read_book([book], BookContext(slot, domain, states, world.auction.cover_rules(), grid))
-    prices = clear(read.book).prices
-    pages = [call.book for call in planned(world, slot, book)] if path == PAGED else [book]
-    verdict = VerdictMessage(slot, running_hash(pages), prices_hash(prices), keccak(grid.pack()), bytes(32))
-    signature = sign(verdict, domain, world.keys["dso"])
-    return Submission(slot, book, prices, grid.pack(), b"", bytes(32), signature), not read.voids
 
 
 def _peers() -> list[dict[str, Any]]:
@@ -195,6 +92,9 @@ def _targets(rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         ("own transaction, 400 orders, gas per order", (OWN, 400, 1), "gas_per_order", 38_000),
         ("relayed, 10 orders, gas per order", (RELAYED, 10, 1), "gas_per_order", 24_000),
         ("2,400 orders in one transaction, gas", (RELAYED, LARGEST, 1), "largest_transaction_gas", 30_000_000),
+        ("settlement, cash only, 400 accounts, gas per account", (SETTLED_CASH, 400, 1), "gas_per_order", 6_500),
+        ("settlement with tokens, 400 accounts, gas per account", (SETTLED, 400, 1), "gas_per_order", 12_500),
+        ("whole life with settlement and tokens, 400 orders", (WHOLE_LIFE, 400, 1), "gas_per_order", 24_000),
         ("a page of a long book, gas", (PAGED, LONG, 1), "largest_transaction_gas", 16_700_000),
         ("a page of a long book, bytes", (PAGED, LONG, 1), "largest_transaction_bytes", 128 * 1024),
         ("a page of 1,000 orders, gas", (RELAYED, 1000, 1), "largest_transaction_gas", 16_700_000),

@@ -29,6 +29,8 @@ from p2ptrade.errors import ChainError
 CHAIN_ID: Final = 1337
 START_S: Final = 1_781_136_000
 CASH_MICRO: Final = 100 * MICRO_PER_CREDIT
+ORACLES: Final = ("oracle", "second oracle", "third oracle")
+_ROLES: Final = ("registrar", "treasurer", "relay", "dso", "retailer", "guardian", "issuer")
 _BLOCK_GAS: Final = 59_000_000
 _IN_BLOCK: Final = 100
 _DAY_S: Final = 86_400
@@ -51,8 +53,7 @@ class GasWorld:
         self.client = client
         self.dev = DevChain(client)
         client.rpc.call("anvil_autoImpersonateAccount", True)
-        roles = ("registrar", "treasurer", "relay", "dso", "oracle", "retailer", "guardian", "issuer")
-        self.keys = {role: _key(role) for role in roles}
+        self.keys = {role: _key(role) for role in (*_ROLES, *ORACLES)}
         self.addresses: dict[str, ChecksumAddress] = {}
         self._participants = 0
         self._deploy()
@@ -111,11 +112,15 @@ class GasWorld:
         """Return a slot whose limits can still be published."""
         return (self.client.now_s() + self.parameters.windows.limits_lead_s) // SLOT_SECONDS + 2
 
+    @staticmethod
+    def end_of(slot: int) -> int:
+        """Return when a slot ends."""
+        return (slot + 1) * SLOT_SECONDS
+
     def _deploy(self) -> None:
         deployer = _key("deployer").address
-        held = {role: key.address for role, key in self.keys.items()}
-        oracle = held.pop("oracle")
-        holders = Holders(admin=deployer, oracles=(oracle,), **held)
+        held = {role: self.keys[role].address for role in _ROLES}
+        holders = Holders(admin=deployer, oracles=tuple(self.keys[name].address for name in ORACLES), **held)
         for step in steps(Plan(self.parameters, holders, START_S // _DAY_S), deployer):
             to, data = step.make(self.addresses)
             (receipt,) = self.send_all([(deployer, to, data)])

@@ -95,7 +95,7 @@ def _print(document: Mapping[str, Any], title: str, columns: Sequence[str], *, a
     for column in columns:
         table.add_column(column.replace("_", " "), justify="right")
     for row in document["rows"]:
-        table.add_row(*(_shown(row[column]) for column in columns))
+        table.add_row(*(_shown(row.get(column, "")) for column in columns))
     console.print(table)
     for target in document["targets"]:
         limit = f"at most {target['at_most']:g}" if "at_most" in target else f"at least {target['at_least']:g}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from p2ptrade.bench.gas import OWN, RELAYED, bench_gas
+from p2ptrade.bench.gas import OWN, bench_gas
 
 SNAPSHOT = Path(__file__).parents[2] / "cases" / "gas_snapshot.json"
 
@@ -39,4 +39,11 @@ def test_an_order_costs_less_than_with_any_peer(document: dict) -> None:
 def test_the_targets_that_were_met_stay_met(document: dict) -> None:
     met = {target["target"] for target in document["targets"] if target["met"]}
 
-    assert {f"{RELAYED}, 400 orders, gas per order", "16 zones over one zone"} <= met
+    assert met >= {
+        "relayed, 400 orders, gas per order",
+        "own transaction, 400 orders, gas per order",
+        "relayed, 10 orders, gas per order",
+        "settlement with tokens, 400 accounts, gas per account",
+        "whole life with settlement and tokens, 400 orders",
+        "16 zones over one zone",
+    }
