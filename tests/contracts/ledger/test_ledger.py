@@ -322,6 +322,26 @@ def test_the_top_byte_of_the_cash_is_used_like_the_others(platform: Platform, ca
     assert [platform.ledger.call("wordOf", account) >> 224 for account in (alice, bob)] == rest
 
 
+def test_every_system_account_takes_cash(platform: Platform) -> None:
+    alice = platform.admit("alice", cash_micro=100)
+
+    told = move(platform, (alice, -80), *((account, 10) for account in range(1, 9)))
+
+    assert [platform.cash(account) for account in range(1, 9)] == [10] * 8
+    assert len(told) == 9
+
+
+def test_a_deposit_fills_int64_and_no_more(platform: Platform) -> None:
+    alice = platform.admit("alice")
+    settle(platform, (alice, INT64_MAX - 5), (RETAILER, 5 - INT64_MAX))
+
+    with reverts("LedgerCashOverflow", account=alice, cash=INT64_MAX - 5, delta=6):
+        platform.fund(alice, 6)
+    platform.fund(alice, 5)
+
+    assert platform.cash(alice) == INT64_MAX
+
+
 @pytest.mark.parametrize("function", ["move", "settle"])
 def test_cash_does_not_leave_int64(platform: Platform, function: str) -> None:
     alice, bob = platform.admit_many(["alice", "bob"], cash_micro=100)

@@ -44,7 +44,7 @@ TARGETS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "BookPasses": (("DoubleAuction",), AUCTION_CHAIN),
     "Certificate": (("DoubleAuction",), AUCTION_CHAIN),
     "GridData": (("DoubleAuction", "GridLimits"), ("tests/contracts/grid_limits", *AUCTION_CHAIN)),
-    "LedgerCalls": (("DoubleAuction",), AUCTION_CHAIN),
+    "LedgerCalls": (("DoubleAuction", "Ledger"), LEDGER_CHAIN + AUCTION_CHAIN),
     "OrderHash": (("DoubleAuction", "RelayStake"), AUCTION_CHAIN),
     "Signatures": (("DoubleAuction", "RelayStake"), AUCTION_CHAIN),
 }
