@@ -154,7 +154,7 @@ def test_plan_sets_the_terms_of_the_rules_that_give_something_and_has_demurrage_
         "terms of oracle work",
     }
     assert usual - other == {"terms of oracle work"}
-    assert other - usual == {"Demurrage"}
+    assert other - usual == {"Demurrage", "Demurrage moves cash"}
 
 
 def test_process_is_killed_only_at_the_place_and_count_that_were_set(monkeypatch: pytest.MonkeyPatch) -> None:
