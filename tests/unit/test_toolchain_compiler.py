@@ -42,7 +42,10 @@ def test_the_shipped_artifacts_are_what_the_contracts_compile_to() -> None:
 
     assert compiler.differences(artifacts, SHIPPED) == []
     assert compiler.too_large(artifacts.values()) == []
-    assert {path.stem for path in compiler.project_sources(ROOT)} == artifacts.keys()
+    sources = compiler.project_sources(ROOT)
+    assert {
+        path.stem for path in sources if f"abstract contract {path.stem} " not in path.read_text()
+    } == artifacts.keys()
 
 
 def test_two_checkouts_in_different_places_give_the_same_bytes(checkout: Path, tmp_path: Path) -> None:

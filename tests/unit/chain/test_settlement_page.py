@@ -35,7 +35,9 @@ def test_a_record_is_laid_out_as_the_interface_says() -> None:
     position = Position(AccountId(7), EnergyWh(-2), AmountMicro(3), AmountMicro(4))
     account = MeteredAccount(AccountId(7), EnergyWh(-1), position, True, EnergyWh(5))
 
-    assert pack_record(account).hex() == "00000007ffffffff07fffffffe000000000000030000000000000400000005"
+    metered, flags, number = "ffffffff", "07", "00000007"
+    energy, locked, release, breach = "fffffffe", "00000000000003", "00000000000004", "00000005"
+    assert pack_record(account).hex() == metered + flags + number + energy + locked + release + breach
 
 
 def test_every_page_is_proven_by_what_comes_before_and_after_it() -> None:
