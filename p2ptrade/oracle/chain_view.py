@@ -52,12 +52,11 @@ class MarketView:
     def meter_points(self) -> Mapping[AccountId, MeterPoint]:
         """Return all participants' metering."""
         head = self.market.client.head().number
-        if head <= self._read_up_to:
-            return self._points
-        first = max(self._read_up_to + 1, self.market.first_block)
-        self._read_admissions(first, head)
-        self._read_changes(first, head)
-        self._read_up_to = head
+        if head > self._read_up_to:
+            first = self._first_unsure(self._read_up_to)
+            points = self._points | self._admissions(first, head)
+            self._change(points, first, head)
+            self._points, self._read_up_to = points, head
         return self._points
 
     def first_priced_slot(self) -> SlotNumber | None:
@@ -117,8 +116,7 @@ class MarketView:
         """Return all contests by slot, each slot's in their order on the chain."""
         head = self.market.client.head().number
         if head > self._contests_up_to:
-            # A node may show a block a moment before its events, so the newest blocks are read again.
-            first = max(self._contests_up_to - _BLOCKS_READ_AGAIN, self.market.first_block)
+            first = self._first_unsure(self._contests_up_to)
             found = {slot: list(contests) for slot, contests in self._contests.items()}
             for record in self.market.settlement.events("Contested", first=first, last=head):
                 contest = _contest(record)
@@ -185,30 +183,36 @@ class MarketView:
             del self._clearings[min(self._clearings)]
         return facts, cleared.result
 
-    def _read_admissions(self, first: int, last: int) -> None:
-        registry, times = self.market.registry, {}
+    def _first_unsure(self, read_up_to: int) -> int:
+        """Return where to read on: a node may show a block a moment before its events, so the newest are read again."""
+        return max(read_up_to - _BLOCKS_READ_AGAIN, self.market.first_block)
+
+    def _admissions(self, first: int, last: int) -> dict[AccountId, MeterPoint]:
+        registry, times, found = self.market.registry, {}, {}
         for record in registry.events("ParticipantAdmitted", first=first, last=last):
             block, values = record.log.block_number, record.values
             if block not in times:
                 times[block] = self.market.client.head(block).time_s
             account = AccountId(values["account"])
-            self._points[account] = MeterPoint(
+            found[account] = MeterPoint(
                 account,
                 values["meterPoint"],
                 to_checksum_address(values["gateway"]),
                 values["capacityKw"],
                 EpochSeconds(times[block]),
             )
+        return found
 
-    def _read_changes(self, first: int, last: int) -> None:
+    def _change(self, points: dict[AccountId, MeterPoint], first: int, last: int) -> None:
+        """Apply the changes of some blocks; those read before come out the same again."""
         names = ("GatewayChanged", "ConnectionChanged")
         for record in self.market.registry.events(names, first=first, last=last):
             account, values = AccountId(record.values["account"]), record.values
-            point = self._points[account]
+            point = points[account]
             if record.name == "GatewayChanged":
-                self._points[account] = replace(point, gateway=to_checksum_address(values["gateway"]))
+                points[account] = replace(point, gateway=to_checksum_address(values["gateway"]))
             else:
-                self._points[account] = replace(point, capacity_kw=values["capacityKw"])
+                points[account] = replace(point, capacity_kw=values["capacityKw"])
 
 
 def _contest(record: EventRecord) -> Contest:
