@@ -74,6 +74,7 @@ def run_gateway(
             signer=key,
             domain=market.reading_domain,
             connected=connect_homes(profiles, own.week, served, table.homes(), present=slot_at(view.now_s())),
+            correction_window_s=market.settlement.correction_window_s(),
             metrics=metrics,
             checkpoint=crash,
         )

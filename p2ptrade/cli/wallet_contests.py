@@ -89,9 +89,9 @@ def _from_oracles(session: Session, slot: SlotNumber) -> SignedReading:
         except PeerUnreachableError as error:
             reasons.append(str(error))
             continue
-        for message in () if listed is None else listed.readings:
-            if message.account == session.account:
-                return signed_reading(message, session.market.reading_domain)
+        own = [message for message in listed.readings if message.account == session.account] if listed else []
+        if own:  # the last one is the one in use
+            return signed_reading(own[-1], session.market.reading_domain)
         reasons.append(f"the oracle at {url} has no reading of this account at the end of slot {slot}")
     raise RefusedError("; ".join(reasons) + ": give the gateway's reading with --reading FILE")
 

@@ -17,6 +17,8 @@ U64_MAX: Final = 2**64 - 1
 BOUNDARY_TOLERANCE_S: Final = 9
 """A register read this close to the end of a slot is that slot's: 1 % of 900 s (PTB-A 50.8, smart meter gateways)."""
 NO_PREDECESSOR: Final = bytes(32)
+REPLACING: Final = 2**62
+"""What is added to the number of an estimated reading for that of the measured one which takes its place."""
 
 
 class Quality(IntEnum):
@@ -62,6 +64,10 @@ class Reading:
     a reading cannot be left out, put in or changed afterwards without it showing. A gateway begins to count at
     `first_sequence`, and again there if it lost what it had: the jump shows, and no number is used twice.
 
+    A reading whose number has `REPLACING` in it stands beside the count. It was signed when the meter could say what
+    had been estimated: it takes the place of the reading whose number is the rest and whose digest is `previous`, at
+    the same slot. The count goes on as if it had never been, so nothing is overwritten.
+
     Raises:
         InputError: a number or length that the signed message cannot hold.
     """
@@ -90,6 +96,11 @@ class Reading:
     def clock_offset_s(self) -> int:
         """Return how far the meter's clock was from the end of the slot when it took the registers."""
         return self.meter_time_s - end_of(self.slot)
+
+    @property
+    def replaces(self) -> bool:
+        """Return whether it stands beside the count, in the place of an estimated reading."""
+        return self.sequence >= REPLACING
 
 
 @dataclass(frozen=True, slots=True)

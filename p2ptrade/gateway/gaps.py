@@ -27,7 +27,9 @@ def find_gaps(readings: Iterable[SignedReading]) -> list[Gap]:
 
 
 def _of_account(account: AccountId, readings: list[SignedReading]) -> Iterator[Gap]:
-    slots = {signed.reading.slot: signed.reading.quality for signed in readings}
+    slots: dict[int, Quality] = {}
+    for signed in readings:
+        slots[signed.reading.slot] = min(signed.reading.quality, slots.get(signed.reading.slot, Quality.MISSING))
     first, last = min(slots), max(slots)
     every = [SlotNumber(slot) for slot in range(first, last + 1)]
     for quality, run in groupby(every, key=lambda slot: slots.get(slot, Quality.MISSING)):

@@ -10,6 +10,9 @@ class GatewayMetrics:
         """Start at zero."""
         registry = self.registry = CollectorRegistry()
         self.readings = Counter("p2ptrade_gateway_readings", "Readings signed and kept", registry=registry)
+        self.replaced = Counter(
+            "p2ptrade_gateway_replaced", "Estimates that were measured afterwards", registry=registry
+        )
         self.findings = Counter("p2ptrade_gateway_findings", "Odd readings by rule", ["rule"], registry=registry)
         self.meters_silent = Counter("p2ptrade_gateway_meters_silent", "Meters that did not answer", registry=registry)
         self.envelopes_missing = Counter(

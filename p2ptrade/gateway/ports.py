@@ -90,6 +90,10 @@ class ReadingStore(Protocol):
         """Return the newest reading of each account."""
         ...
 
+    def estimates(self, first: SlotNumber) -> Mapping[AccountId, Sequence[SignedReading]]:
+        """Return the estimated readings from slot `first` on that no reading replaces, by account, slots rising."""
+        ...
+
     def waiting(self, oracle: str, most: int) -> Sequence[NumberedReading]:
         """Return the oldest readings that an oracle has not acknowledged."""
         ...

@@ -1,5 +1,8 @@
 """The gateway's cycle: instruct devices, take readings, write them down, hand them to the oracles.
 
+Once a slot it looks at what it had to estimate and asks the meters again: what they can tell by then, it signs, and the
+oracles correct what was settled, as long as they may.
+
 A reading is on the disk before anybody hears of it, in one transaction with the state of a modelled home, and is sent
 until the oracle has acknowledged it. So a gateway may be killed at any instruction, and its oracles be away for days.
 """
@@ -16,15 +19,15 @@ from p2ptrade.domain.checkpoint import Checkpoint, pass_by
 from p2ptrade.domain.envelopes import Envelope
 from p2ptrade.domain.home import SELF_CONSUMPTION, HomeState, Instruction
 from p2ptrade.domain.merkle import EMPTY_ROOT, verify_proof
-from p2ptrade.domain.reading import Reading, SignedReading
-from p2ptrade.domain.slot import slot_at
+from p2ptrade.domain.reading import BOUNDARY_TOLERANCE_S, Reading, SignedReading
+from p2ptrade.domain.slot import end_of, slot_at
 from p2ptrade.domain.units import AccountId, SlotNumber
 from p2ptrade.errors import PeerUnreachableError
 from p2ptrade.gateway.metrics import GatewayMetrics
 from p2ptrade.gateway.ports import ChainView, Connected, EnvelopeBounds, EnvelopeSource, ReadingStore, SlotOutcome
-from p2ptrade.gateway.take import MeterPoint, Taken, take
+from p2ptrade.gateway.take import MeterPoint, Taken, measure_again, take
 from p2ptrade.gateway.uplink import Uplink
-from p2ptrade.metering.meter import MeterUnreachableError
+from p2ptrade.metering.meter import MeterUnreachableError, RegisterSample
 
 SLOTS_AT_ONCE: Final = 96
 """Slots taken in one step after an outage: a day's worth, so that a step stays short."""
@@ -43,10 +46,12 @@ class Gateway:
     signer: DigestSigner
     domain: Domain
     connected: Sequence[Connected]
+    correction_window_s: int
     metrics: GatewayMetrics = field(default_factory=GatewayMetrics)
     checkpoint: Checkpoint = pass_by
     _last: dict[AccountId, SignedReading] = field(default_factory=dict)
     _instructed: set[SlotNumber] = field(default_factory=set)
+    _reviewed: SlotNumber | None = None
 
     def __post_init__(self) -> None:
         """Find out from the store where each meter point stands."""
@@ -61,6 +66,7 @@ class Gateway:
         now_s = self.chain.now_s()
         self._instruct(slot_at(now_s))
         self._take(SlotNumber(slot_at(now_s) - 1), now_s)
+        self._review(slot_at(now_s), now_s)
         for uplink in self.uplinks:
             uplink.step()
 
@@ -142,11 +148,8 @@ class Gateway:
         first = SlotNumber(before.reading.slot + 1) if before else last
         if first > last:
             return []
-        try:
-            samples = each.meter.read(before.reading.meter_time_s if before else -1, now_s)
-        except MeterUnreachableError as error:
-            self.metrics.meters_silent.inc()
-            _log.warning("meter silent", account=each.account, reason=str(error))
+        samples = self._read(each, before.reading.meter_time_s if before else -1, now_s)
+        if samples is None:
             return []
         point = MeterPoint(each.account, each.meter_point, each.capacity_kw)
         until = SlotNumber(min(last, first + SLOTS_AT_ONCE - 1))
@@ -156,6 +159,36 @@ class Gateway:
                 self.metrics.findings.labels(finding.rule.value).inc()
                 _log.warning("odd reading", account=each.account, rule=finding.rule.value, text=finding.text)
         return taken
+
+    def _review(self, present: SlotNumber, now_s: int) -> None:
+        """Sign and keep what the meters tell now of slots that were estimated and can still be corrected."""
+        if self._reviewed == present:
+            return
+        # The reading at the end of a slot is also the next one's at its start.
+        estimates = self.store.estimates(SlotNumber(slot_at(max(0, now_s - self.correction_window_s)) - 1))
+        better: list[SignedReading] = []
+        for each in self.connected:
+            own = estimates.get(each.account)
+            if own:
+                first_s = end_of(own[0].reading.slot) - BOUNDARY_TOLERANCE_S
+                samples = self._read(each, first_s - 1, now_s) or ()
+                better += measure_again(own, samples, sign=self.sign)
+        if better:
+            self.checkpoint("gateway.better_signed")
+            self.store.keep(better, {})
+            self.checkpoint("gateway.better_kept")
+            self.metrics.replaced.inc(len(better))
+            _log.info("estimates measured", readings=len(better), slot=max(signed.reading.slot for signed in better))
+        self._reviewed = present
+
+    def _read(self, each: Connected, after_s: int, until_s: int) -> Sequence[RegisterSample] | None:
+        """Return what a meter tells, or nothing while it is silent."""
+        try:
+            return each.meter.read(after_s, until_s)
+        except MeterUnreachableError as error:
+            self.metrics.meters_silent.inc()
+            _log.warning("meter silent", account=each.account, reason=str(error))
+            return None
 
 
 def _verified(slot: SlotNumber, offered: Sequence[EnvelopeBounds], root: bytes) -> Mapping[AccountId, Envelope]:

@@ -1,9 +1,9 @@
-"""The decision: which readings follow from what a meter says, given the last one that was signed. Pure."""
+"""The decision: which readings follow from what a meter says, given the ones that were signed before. Pure."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from p2ptrade.domain.reading import NO_PREDECESSOR, Reading, SignedReading, first_sequence
+from p2ptrade.domain.reading import NO_PREDECESSOR, REPLACING, Quality, Reading, SignedReading, first_sequence
 from p2ptrade.domain.slot import end_of
 from p2ptrade.domain.units import AccountId, SlotNumber
 from p2ptrade.metering.boundary import at_boundary
@@ -66,6 +66,33 @@ def take(
         before = sign(reading)
         taken.append(Taken(before, findings))
     return taken
+
+
+def measure_again(
+    estimates: Sequence[SignedReading], samples: Sequence[RegisterSample], *, sign: Sign
+) -> list[SignedReading]:
+    """Return signed readings that take the place of estimated ones whose registers the meter tells now.
+
+    `samples` rise by meter time. Another estimate replaces nothing, because nothing would be corrected by it.
+    """
+    found: list[SignedReading] = []
+    for estimate in estimates:
+        replaced = estimate.reading
+        value = at_boundary(end_of(replaced.slot), samples)
+        if value is not None and value.quality is Quality.MEASURED:
+            found.append(
+                sign(
+                    replace(
+                        replaced,
+                        registers=value.registers,
+                        meter_time_s=value.meter_time_s,
+                        quality=value.quality,
+                        sequence=replaced.sequence + REPLACING,
+                        previous=estimate.digest,
+                    )
+                )
+            )
+    return found
 
 
 def _sample_of(signed: SignedReading | None) -> list[RegisterSample]:

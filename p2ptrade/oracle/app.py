@@ -55,8 +55,7 @@ def make_oracle_app(
 
     @app.get("/v1/slots/{slot}/readings")
     def get_readings(slot: U64) -> ReadingsOfSlot:
-        kept = reports.of_slot(SlotNumber(slot))
-        readings = tuple(reading_message(kept[account].signed) for account in sorted(kept))
+        readings = tuple(reading_message(kept.signed) for kept in reports.all_of_slot(SlotNumber(slot)))
         return ReadingsOfSlot(slot=slot, readings=readings)
 
     _add_contests(app, oracle.drafter.contests, reports, reading_domain)

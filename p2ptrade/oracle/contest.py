@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from p2ptrade.domain.metered import MeteredAccount
-from p2ptrade.domain.reading import Quality, SignedReading
-from p2ptrade.metering.plausibility import contradicts, examine_replacement
+from p2ptrade.domain.reading import SignedReading
+from p2ptrade.oracle.better import Neighbours, why_not_better
 from p2ptrade.oracle.facts import Contest
 
 
@@ -32,15 +32,6 @@ class Verdict:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbours:
-    """The readings around a contested one: the one in use at the same slot, the last before it, the first after it."""
-
-    in_use: SignedReading | None
-    before: SignedReading | None
-    after: SignedReading | None
-
-
 def why_not_used(
     contested: SignedReading, contest: Contest, around: Neighbours, *, capacity_kw: int, now_s: int
 ) -> str | None:
@@ -56,19 +47,7 @@ def why_not_used(
         )
     if in_use is not None and in_use.digest == contested.digest:
         return None
-    if in_use is not None and reading.quality == in_use.reading.quality:
-        if not contradicts(reading, in_use.reading):
-            return "it says what the reading in use says: nothing follows from it"
-        return (
-            "the gateway signed two different readings of the same quality at the end of the slot: it contradicts "
-            "itself, and neither is better than the other"
-        )
-    if in_use is not None and reading.quality > in_use.reading.quality:
-        return f"its quality is {_name(reading.quality)}, that of the reading in use is {_name(in_use.reading.quality)}"
-    if reading.quality is Quality.MISSING:
-        return "a reading that is missing its registers shows nothing"
-    findings = examine_replacement(reading, around.before, around.after, capacity_kw=capacity_kw, now_s=now_s)
-    return "; ".join(finding.text for finding in findings) or None
+    return why_not_better(contested, around, capacity_kw=capacity_kw, now_s=now_s)
 
 
 def verdict_of(settled: MeteredAccount, now: MeteredAccount | None, corrected_by: int | None) -> Verdict:
@@ -94,7 +73,3 @@ def verdict_of(settled: MeteredAccount, now: MeteredAccount | None, corrected_by
 
 def _says(account: MeteredAccount) -> tuple[int, int, bool]:
     return account.metered_wh, account.breach_wh, account.estimated
-
-
-def _name(quality: Quality) -> str:
-    return quality.name.lower()

@@ -16,7 +16,8 @@ from p2ptrade.domain.reading import SignedReading
 from p2ptrade.domain.report import KeptReading
 from p2ptrade.domain.units import AccountId, SlotNumber
 from p2ptrade.errors import PeerUnreachableError
-from p2ptrade.oracle.contest import Neighbours, Standing, Verdict, verdict_of, why_not_used
+from p2ptrade.oracle.better import neighbours_of
+from p2ptrade.oracle.contest import Standing, Verdict, verdict_of, why_not_used
 from p2ptrade.oracle.desk import Answer, Desk, Taken
 from p2ptrade.oracle.facts import Contest, MeterPoint, SettledSlot
 from p2ptrade.oracle.ports import ChainView, Peer, Store
@@ -160,11 +161,7 @@ class Contests:
         wrong = self.desk.why_not_taken(signed, point)
         if wrong is not None:
             return wrong
-        before, here = self.store.nearest(contest.account, contest.slot)
-        _, after = self.store.nearest(contest.account, SlotNumber(contest.slot + 1))
-        in_use = here if here is not None and here.signed.reading.slot == contest.slot else None
-        around = Neighbours(*(None if each is None else each.signed for each in (in_use, before, after)))
-        now_s = self.chain.head().time_s
+        around, now_s = neighbours_of(signed, self.store), self.chain.head().time_s
         return why_not_used(signed, contest, around, capacity_kw=point.capacity_kw, now_s=now_s)
 
     def _reading(self, contest: Contest) -> SignedReading | None:
@@ -172,8 +169,8 @@ class Contests:
         handed_in = self.store.contested(contest.digest)
         if handed_in is not None:
             return handed_in
-        sent = self.store.of_slot(contest.slot).get(contest.account)
-        return sent.signed if sent is not None and sent.signed.digest == contest.digest else None
+        sent = (kept.signed for kept in self.store.all_of_slot(contest.slot))
+        return next((signed for signed in sent if signed.digest == contest.digest), None)
 
     @staticmethod
     def _answer(signed: SignedReading, taken: Taken, reason: str | None = None) -> Answer:

@@ -3,7 +3,7 @@
 Idempotent by account and sequence number: the same reading sent again is known, another one under the same number is
 refused. What breaks a rule without being refused is kept with a flag, and so is a reading that its gateway contradicts.
 A reading may arrive after later ones, which the oracle took over from its peers meanwhile: it is taken where it fits
-between its neighbours.
+between its neighbours. One that takes the place of an estimated one stands beside it from then on, and is used instead.
 """
 
 import threading
@@ -17,10 +17,11 @@ import structlog
 from p2ptrade.chain.signatures import recover
 from p2ptrade.chain.typed_data import Domain, ReadingMessage
 from p2ptrade.domain.checkpoint import Checkpoint, pass_by
-from p2ptrade.domain.reading import Reading, SignedReading
+from p2ptrade.domain.reading import REPLACING, Reading, SignedReading
 from p2ptrade.domain.report import KeptReading
 from p2ptrade.domain.units import AccountId
 from p2ptrade.metering.plausibility import Rule, contradicts, examine
+from p2ptrade.oracle.better import neighbours_of, why_not_better
 from p2ptrade.oracle.facts import MeterPoint
 from p2ptrade.oracle.metrics import OracleMetrics
 from p2ptrade.oracle.ports import ChainView, Store
@@ -79,8 +80,14 @@ class Desk:
             now_s = self.chain.head().time_s
             kept: list[KeptReading] = []
             newest = dict(self._newest)
-            answers = [self._examine(signed, newest, kept, now_s) for signed in readings]
+            counted = {
+                number: self._examine(signed, newest, kept, now_s)
+                for number, signed in enumerate(readings)
+                if not signed.reading.replaces
+            }
             self.store.keep_readings(kept)
+            # Those that replace others are examined beside what is kept, one after the other.
+            answers = [counted.get(number) or self._replace(signed, now_s) for number, signed in enumerate(readings)]
             self.stored += self._flag_contradictions(readings, answers)
             self.checkpoint("oracle.stored")
             self._newest = newest
@@ -96,12 +103,12 @@ class Desk:
         """
         found = 0
         for signed, answer in zip(readings, answers, strict=True):
-            reading, point = signed.reading, self._points.get(signed.reading.account)
-            if answer.taken is not Taken.REFUSED or point is None or self.why_not_taken(signed, point) is not None:
+            reading = signed.reading
+            if answer.taken is not Taken.REFUSED or self._why_not_registered(signed) is not None:
                 continue
             kept = self.store.of_slot(reading.slot).get(reading.account)
             if kept is not None and contradicts(reading, kept.signed.reading) and Rule.CONTRADICTION not in kept.flags:
-                self.store.flag(reading.account, reading.slot, Rule.CONTRADICTION)
+                self.store.flag(kept.signed.reading, Rule.CONTRADICTION)
                 _log.error("gateway contradicts itself", account=reading.account, slot=reading.slot)
                 found += 1
         return found
@@ -109,13 +116,10 @@ class Desk:
     def _examine(
         self, signed: SignedReading, newest: dict[AccountId, SignedReading], kept: list[KeptReading], now_s: int
     ) -> Answer:
-        reading = signed.reading
-        point = self._points.get(reading.account)
-        if point is None:
-            return _answer(signed, Taken.REFUSED, f"account {reading.account} takes no part in this market")
-        wrong = self.why_not_taken(signed, point)
+        wrong = self._why_not_registered(signed)
         if wrong is not None:
             return _answer(signed, Taken.REFUSED, wrong)
+        reading, point = signed.reading, self._points[signed.reading.account]
         last = newest.get(reading.account)
         is_new = last is None or reading.sequence > last.reading.sequence
         there = None if is_new else self._there(reading, last, kept)
@@ -133,6 +137,31 @@ class Desk:
         if findings:
             return _answer(signed, Taken.FLAGGED, "; ".join(finding.text for finding in findings))
         return _answer(signed, Taken.STORED)
+
+    def _replace(self, signed: SignedReading, now_s: int) -> Answer:
+        """Take a reading that stands beside the count if it is better than the one in use, and keep it."""
+        wrong = self._why_not_registered(signed)
+        if wrong is not None:
+            return _answer(signed, Taken.REFUSED, wrong)
+        reading, point = signed.reading, self._points[signed.reading.account]
+        there = self.store.reading(reading.account, reading.sequence)
+        if there is not None:
+            return _again(signed, there)
+        replaced = self.store.reading(reading.account, reading.sequence - REPLACING)
+        if replaced is not None and replaced.reading.slot != reading.slot:
+            return _answer(signed, Taken.REFUSED, "the reading that it is to replace is of another slot")
+        around = neighbours_of(signed, self.store)
+        wrong = why_not_better(signed, around, capacity_kw=point.capacity_kw, now_s=now_s)
+        if wrong is not None:
+            return _answer(signed, Taken.REFUSED, wrong)
+        self.store.keep_readings([KeptReading(signed)])
+        self.stored += 1
+        return _answer(signed, Taken.STORED)
+
+    def _why_not_registered(self, signed: SignedReading) -> str | None:
+        account = signed.reading.account
+        point = self._points.get(account)
+        return f"account {account} takes no part in this market" if point is None else self.why_not_taken(signed, point)
 
     def why_not_taken(self, signed: SignedReading, point: MeterPoint) -> str | None:
         """Return why a reading is not one that the registered gateway signed for a meter point, if it is not."""
@@ -156,7 +185,7 @@ class Desk:
         self, reading: Reading, kept: Sequence[KeptReading]
     ) -> tuple[SignedReading | None, SignedReading | None]:
         """Return the readings of the account before and after the place of one that arrives late."""
-        before, after = self.store.nearest(reading.account, reading.slot)
+        before, after = self.store.counted_around(reading.account, reading.slot)
         known = [*kept, *(each for each in (before, after) if each is not None)]
         own = sorted(
             (each.signed for each in known if each.signed.reading.account == reading.account),

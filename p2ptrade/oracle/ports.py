@@ -6,7 +6,7 @@ from typing import Protocol
 from eth_typing import ChecksumAddress
 
 from p2ptrade.domain.outgoing import Outgoing
-from p2ptrade.domain.reading import SignedReading
+from p2ptrade.domain.reading import Quality, Reading, SignedReading
 from p2ptrade.domain.report import KeptReading, KeptReport, Report
 from p2ptrade.domain.units import AccountId, SlotNumber
 from p2ptrade.oracle.facts import (
@@ -110,12 +110,12 @@ class Store(Protocol):
         """Keep readings that are not there yet."""
         ...
 
-    def flag(self, account: AccountId, slot: SlotNumber, flag: str) -> None:
-        """Add a flag to the reading of an account at the end of a slot, unless it has it."""
+    def flag(self, reading: Reading, flag: str) -> None:
+        """Add a flag to a reading that is kept, unless it has it."""
         ...
 
     def newest(self) -> dict[AccountId, SignedReading]:
-        """Return the newest reading of each account."""
+        """Return the newest reading of each account's count."""
         ...
 
     def reading(self, account: AccountId, sequence: int) -> SignedReading | None:
@@ -123,11 +123,21 @@ class Store(Protocol):
         ...
 
     def of_slot(self, slot: SlotNumber) -> dict[AccountId, KeptReading]:
-        """Return the readings of a slot by account."""
+        """Return the readings in use of a slot by account: the best of each."""
         ...
 
-    def nearest(self, account: AccountId, slot: SlotNumber) -> tuple[KeptReading | None, KeptReading | None]:
-        """Return the last reading before a slot and the first one at or after it."""
+    def all_of_slot(self, slot: SlotNumber) -> list[KeptReading]:
+        """Return all readings of a slot, each before the one that takes its place."""
+        ...
+
+    def nearest(
+        self, account: AccountId, slot: SlotNumber, worst: Quality = Quality.MISSING
+    ) -> tuple[KeptReading | None, KeptReading | None]:
+        """Return the readings in use before a slot and at or after it that are nearest and no worse than `worst`."""
+        ...
+
+    def counted_around(self, account: AccountId, slot: SlotNumber) -> tuple[KeptReading | None, KeptReading | None]:
+        """Return the last reading of the account's count before a slot, and the first one at or after it."""
         ...
 
     def keep_contested(self, signed: SignedReading) -> None:
@@ -154,8 +164,8 @@ class Store(Protocol):
 class ReportSource(Protocol):
     """What the oracle shows of what it keeps."""
 
-    def of_slot(self, slot: SlotNumber) -> dict[AccountId, KeptReading]:
-        """Return the readings of a slot by account."""
+    def all_of_slot(self, slot: SlotNumber) -> list[KeptReading]:
+        """Return all readings of a slot, each before the one that takes its place."""
         ...
 
     def contested(self, digest: bytes) -> SignedReading | None:

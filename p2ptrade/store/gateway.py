@@ -1,17 +1,18 @@
 """A gateway's tables: signed readings, what each oracle has of them, and the state of modelled homes.
 
-Readings are numbered in the order in which they were written; an oracle's mark is the number up to which it has
-acknowledged everything, so nothing is forgotten and nothing is sent for ever.
+Readings are numbered in the order in which they were written, those that replace estimated ones among them; an
+oracle's mark is the number up to which it has acknowledged everything, so nothing is forgotten and nothing is sent for
+ever.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import String, UniqueConstraint, func, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import String, UniqueConstraint, exists, func, select
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from p2ptrade.domain.home import HomeState
-from p2ptrade.domain.reading import Registers, SignedReading
+from p2ptrade.domain.reading import REPLACING, Quality, Registers, SignedReading
 from p2ptrade.domain.units import AccountId, EnergyWh, SlotNumber
 from p2ptrade.store.database import Base, Database
 from p2ptrade.store.signed_readings import SignedReadingColumns, reading_columns, signed_reading_of
@@ -21,7 +22,7 @@ class GatewayReadingRow(SignedReadingColumns, Base):
     """A signed reading."""
 
     __tablename__ = "gateway_readings"
-    __table_args__ = (UniqueConstraint("account", "sequence"), UniqueConstraint("account", "slot"))
+    __table_args__ = (UniqueConstraint("account", "sequence"),)
 
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
 
@@ -93,11 +94,23 @@ class GatewayTable:
                 session.merge(_home_row(account, state))
 
     def last_readings(self) -> dict[AccountId, SignedReading]:
-        """Return the newest reading of each account."""
-        newest = select(func.max(GatewayReadingRow.number)).group_by(GatewayReadingRow.account)
+        """Return the newest reading of each account's count."""
+        row = GatewayReadingRow
+        newest = select(func.max(row.number)).where(row.sequence < REPLACING).group_by(row.account)
         with self._database.read() as session:
             rows = session.scalars(select(GatewayReadingRow).where(GatewayReadingRow.number.in_(newest)))
             return {AccountId(row.account): signed_reading_of(row) for row in rows}
+
+    def estimates(self, first: SlotNumber) -> dict[AccountId, list[SignedReading]]:
+        """Return the estimated readings from slot `first` on that no reading replaces, by account, slots rising."""
+        row, other = GatewayReadingRow, aliased(GatewayReadingRow)
+        replaced = exists().where(other.account == row.account, other.sequence == row.sequence + REPLACING)
+        query = select(row).where(row.slot >= first, row.quality != Quality.MEASURED, ~replaced).order_by(row.slot)
+        found: dict[AccountId, list[SignedReading]] = {}
+        with self._database.read() as session:
+            for each in session.scalars(query):
+                found.setdefault(AccountId(each.account), []).append(signed_reading_of(each))
+        return found
 
     def homes(self) -> dict[AccountId, HomeState]:
         """Return the saved states of modelled homes."""
@@ -140,10 +153,11 @@ class GatewayTable:
             return [Refusal(row.oracle, AccountId(row.account), row.sequence, row.reason) for row in rows]
 
     def readings(self, first: SlotNumber, last: SlotNumber) -> list[SignedReading]:
-        """Return the readings of the slots from `first` to `last`, by account and slot."""
-        query = select(GatewayReadingRow).where(GatewayReadingRow.slot.between(first, last))
+        """Return the readings of the slots from `first` to `last`, by account and slot, the best of a slot last."""
+        row = GatewayReadingRow
+        query = select(row).where(row.slot.between(first, last)).order_by(row.account, row.slot, row.sequence)
         with self._database.read() as session:
-            rows = session.scalars(query.order_by(GatewayReadingRow.account, GatewayReadingRow.slot))
+            rows = session.scalars(query)
             return [signed_reading_of(row) for row in rows]
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import JSON, LargeBinary, String, func, select
+from sqlalchemy import JSON, ColumnElement, LargeBinary, String, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from p2ptrade.domain.reading import Registers, SignedReading
+from p2ptrade.domain.reading import REPLACING, Quality, Reading, Registers, SignedReading
 from p2ptrade.domain.report import KeptReading, KeptReport, Leaf, Report
 from p2ptrade.domain.units import AccountId, EnergyWh, SlotNumber
 from p2ptrade.store.database import Base, Database
@@ -52,6 +52,9 @@ class OracleReportRow(Base):
     leaves: Mapped[list[list[int]]] = mapped_column(JSON)
 
 
+_IS_COUNTED = OracleReadingRow.sequence < REPLACING
+
+
 class OracleTable:
     """What the oracle of one market keeps; on the disk when a method returns."""
 
@@ -66,19 +69,19 @@ class OracleTable:
             with self._database.write() as session:
                 session.add_all(self._reading_row(kept) for kept in readings)
 
-    def flag(self, account: AccountId, slot: SlotNumber, flag: str) -> None:
-        """Add a flag to the reading of an account at the end of a slot, unless it has it."""
-        row = OracleReadingRow
+    def flag(self, reading: Reading, flag: str) -> None:
+        """Add a flag to a reading that is kept, unless it has it."""
         with self._database.write() as session:
-            query = select(row).where(row.market == self._market, row.account == account, row.slot == slot)
-            for each in session.scalars(query):
-                flags = [*filter(None, each.flags.split(_FLAG_SEPARATOR))]
-                each.flags = _FLAG_SEPARATOR.join(dict.fromkeys([*flags, flag]))
+            kept = session.get(OracleReadingRow, (self._market, reading.account, reading.sequence))
+            if kept is not None:
+                flags = [*filter(None, kept.flags.split(_FLAG_SEPARATOR))]
+                kept.flags = _FLAG_SEPARATOR.join(dict.fromkeys([*flags, flag]))
 
     def newest(self) -> dict[AccountId, SignedReading]:
-        """Return the newest reading of each account."""
+        """Return the newest reading of each account's count."""
         row = OracleReadingRow
-        last = select(row.account, func.max(row.sequence)).where(row.market == self._market).group_by(row.account)
+        counted = select(row.account, func.max(row.sequence)).where(row.market == self._market, _IS_COUNTED)
+        last = counted.group_by(row.account)
         with self._database.read() as session:
             newest = session.execute(last).all()
             found = [session.get(row, (self._market, account, sequence)) for account, sequence in newest]
@@ -91,19 +94,35 @@ class OracleTable:
             return None if found is None else _kept(found).signed
 
     def of_slot(self, slot: SlotNumber) -> dict[AccountId, KeptReading]:
-        """Return the readings of a slot by account."""
-        row = OracleReadingRow
-        query = select(row).where(row.market == self._market, row.slot == slot)
-        with self._database.read() as session:
-            return {AccountId(each.account): _kept(each) for each in session.scalars(query)}
+        """Return the readings in use of a slot by account: the best of each."""
+        return {kept.signed.reading.account: kept for kept in self.all_of_slot(slot)}
 
-    def nearest(self, account: AccountId, slot: SlotNumber) -> tuple[KeptReading | None, KeptReading | None]:
-        """Return the last reading before a slot and the first one at or after it."""
+    def all_of_slot(self, slot: SlotNumber) -> list[KeptReading]:
+        """Return all readings of a slot, each before the one that takes its place."""
         row = OracleReadingRow
-        own = select(row).where(row.market == self._market, row.account == account).limit(1)
+        query = select(row).where(row.market == self._market, row.slot == slot).order_by(row.account, row.sequence)
         with self._database.read() as session:
-            before = session.scalar(own.where(row.slot < slot).order_by(row.slot.desc()))
-            after = session.scalar(own.where(row.slot >= slot).order_by(row.slot))
+            return [_kept(each) for each in session.scalars(query)]
+
+    def nearest(
+        self, account: AccountId, slot: SlotNumber, worst: Quality = Quality.MISSING
+    ) -> tuple[KeptReading | None, KeptReading | None]:
+        """Return the readings in use before a slot and at or after it that are nearest and no worse than `worst`."""
+        return self._around(account, slot, OracleReadingRow.quality <= worst)
+
+    def counted_around(self, account: AccountId, slot: SlotNumber) -> tuple[KeptReading | None, KeptReading | None]:
+        """Return the last reading of the account's count before a slot, and the first one at or after it."""
+        return self._around(account, slot, _IS_COUNTED)
+
+    def _around(
+        self, account: AccountId, slot: SlotNumber, which: ColumnElement[bool]
+    ) -> tuple[KeptReading | None, KeptReading | None]:
+        row = OracleReadingRow
+        own = select(row).where(row.market == self._market, row.account == account, which).limit(1)
+        best = row.sequence.desc()
+        with self._database.read() as session:
+            before = session.scalar(own.where(row.slot < slot).order_by(row.slot.desc(), best))
+            after = session.scalar(own.where(row.slot >= slot).order_by(row.slot, best))
             return None if before is None else _kept(before), None if after is None else _kept(after)
 
     def keep_report(self, kept: KeptReport) -> None:

@@ -32,7 +32,7 @@ from p2ptrade.store.oracle import OracleTable
 from p2ptrade.store.outbox import OutboxTable
 from tests.support.postgresql import postgresql
 
-LARGE = 2**62
+LARGE = 2**62 - 1
 HOLDER = """
 import sys, time
 from p2ptrade.store import Database

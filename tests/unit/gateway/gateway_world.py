@@ -25,6 +25,7 @@ from p2ptrade.store.gateway import GatewayTable
 FIRST = SlotNumber(2_000_000)
 ALICE, BOB = AccountId(16), AccountId(17)
 BATTERY = Battery(EnergyWh(4_000), EnergyWh(800))
+DAYS_S = 3 * 86_400
 DOMAIN = reading_domain(1337, "0x00000000000000000000000000000000000000AA")
 KEY = SigningKey.from_secret(b"\x01" * 32)
 
@@ -151,6 +152,7 @@ class World:
             signer=KEY,
             domain=DOMAIN,
             connected=connected,
+            correction_window_s=DAYS_S,
             metrics=metrics,
             checkpoint=checkpoint,
         )

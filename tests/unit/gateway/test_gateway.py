@@ -9,14 +9,26 @@ from p2ptrade.chain.signatures import recover
 from p2ptrade.chain.typed_data import ReadingMessage
 from p2ptrade.domain.battery import NO_BATTERY
 from p2ptrade.domain.envelopes import Envelope, envelope_proofs, envelope_root
-from p2ptrade.domain.reading import Quality, SignedReading, first_sequence, is_unbroken, slot_energy_wh
+from p2ptrade.domain.reading import REPLACING, Quality, SignedReading, first_sequence, is_unbroken, slot_energy_wh
 from p2ptrade.domain.slot import start_of
 from p2ptrade.domain.units import EnergyWh, SlotNumber
 from p2ptrade.gateway.gaps import Gap, find_gaps
 from p2ptrade.gateway.ports import EnvelopeBounds, SlotOutcome
 from p2ptrade.store import Database
 from p2ptrade.store.gateway import GatewayTable
-from tests.unit.gateway.gateway_world import ALICE, BOB, DOMAIN, FIRST, KEY, Envelopes, Killed, World, energies, run
+from tests.unit.gateway.gateway_world import (
+    ALICE,
+    BOB,
+    DAYS_S,
+    DOMAIN,
+    FIRST,
+    KEY,
+    Envelopes,
+    Killed,
+    World,
+    energies,
+    run,
+)
 
 
 @pytest.fixture
@@ -144,6 +156,62 @@ def test_a_gap_is_filled_when_the_meter_is_back_and_adds_up(world: World) -> Non
     assert [signed.reading.quality for signed in readings[2:]] == [Quality.INTERPOLATED] * 3 + [Quality.MEASURED]
     assert readings[-1].reading.registers == world.oracles[0].of(BOB)[-1].reading.registers
     assert find_gaps(readings) == [Gap(ALICE, SlotNumber(FIRST + 1), SlotNumber(FIRST + 3), Quality.INTERPOLATED)]
+
+
+@pytest.mark.parametrize("place", [None, "gateway.better_signed", "gateway.better_kept", "gateway.acknowledged"])
+def test_what_was_estimated_is_signed_again_when_the_meter_can_tell_it(world: World, place: str | None) -> None:
+    world.meters = {}
+    world.silence = (start_of(SlotNumber(FIRST + 2)), start_of(SlotNumber(FIRST + 4)))
+    run(world, world.gateway(), 5)
+    world.silence = None
+
+    world.at_end_of(FIRST + 5)
+    if place is not None:
+        with pytest.raises(Killed):
+            world.gateway(die_at=place).step()
+    gateway = world.gateway()
+    gateway.step()
+
+    readings = world.oracles[0].of(ALICE)
+    counted = [signed for signed in readings if not signed.reading.replaces]
+    better = [signed for signed in readings if signed.reading.replaces]
+    assert is_unbroken(counted)
+    assert [signed.reading.slot for signed in counted] == list(range(FIRST - 1, FIRST + 6))
+    estimated = [signed for signed in counted if signed.reading.quality.estimated]
+    assert [signed.reading.slot for signed in better] == [FIRST + 1, FIRST + 2, FIRST + 3]
+    assert [signed.reading.previous for signed in better] == [signed.digest for signed in estimated]
+    assert [signed.reading.sequence - REPLACING for signed in better] == [one.reading.sequence for one in estimated]
+    undisturbed = world.oracles[0].of(BOB)[2:5]
+    assert [signed.reading.registers for signed in better] == [signed.reading.registers for signed in undisturbed]
+    assert world.oracles[1].stored == world.oracles[0].stored
+    table = GatewayTable(Database.open(world.folder / "gateway.sqlite"))
+    assert find_gaps(table.readings(FIRST, SlotNumber(FIRST + 5))) == []
+    assert table.last_readings()[ALICE].reading.slot == FIRST + 5
+
+
+def test_a_meter_is_asked_again_once_a_slot_and_only_within_the_correction_window(world: World) -> None:
+    world.meters = {}
+    world.silence = (start_of(SlotNumber(FIRST + 2)), start_of(SlotNumber(FIRST + 2)))
+    gateway = world.gateway()
+    run(world, gateway, 3)
+    asked: list[int] = []
+    meter = gateway.connected[0].meter
+    read = meter.read
+    meter.read = lambda after_s, until_s: asked.append(after_s) or read(after_s, until_s)  # type: ignore[method-assign, func-returns-value]
+
+    world.at_end_of(FIRST + 3)
+    for _ in range(3):
+        gateway.step()
+    within = len(asked)
+    world.at_end_of(FIRST + 3 + DAYS_S // 900)
+    for _ in range(9):
+        gateway.step()
+    gateway._reviewed = None
+    asked.clear()
+    gateway.step()
+
+    assert within == 2, "for the slot that ended, and for the one that was estimated"
+    assert asked == []
 
 
 def test_the_battery_works_towards_the_position(world: World) -> None:

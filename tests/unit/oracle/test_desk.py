@@ -1,7 +1,9 @@
 """The oracle's desk: which readings it takes, knows, flags and refuses.
 
 Paths: a reading that is new, sent again, another under the same number, of a stranger, of another meter point,
-unsigned, by another key, altered, of the future, rolled back, after a changed gateway; after a restart; late.
+unsigned, by another key, altered, of the future, rolled back, after a changed gateway; after a restart; late. A reading
+that takes the place of an estimated one: with it and without it at hand, again, of two slots whose estimates it could
+not stand beside, no better, contradicting another one, of another slot.
 """
 
 from collections.abc import Mapping
@@ -12,7 +14,7 @@ import pytest
 
 from p2ptrade.chain.keys import SigningKey
 from p2ptrade.chain.typed_data import ReadingMessage, reading_domain, sign
-from p2ptrade.domain.reading import NO_PREDECESSOR, Quality, Reading, Registers, SignedReading
+from p2ptrade.domain.reading import NO_PREDECESSOR, REPLACING, Quality, Reading, Registers, SignedReading
 from p2ptrade.domain.slot import end_of
 from p2ptrade.domain.units import AccountId, EnergyWh, EpochSeconds, SlotNumber
 from p2ptrade.oracle.desk import Desk, Taken
@@ -194,3 +196,81 @@ def test_the_store_finds_the_readings_around_a_gap(desk: Desk, table: OracleTabl
     assert before is not None
     assert after is not None
     assert (before.signed, after.signed) == (first, skipped)
+
+
+def estimated_chain() -> list[SignedReading]:
+    """Return a measured reading, two estimated ones that follow it, and a measured one at 1,000 Wh."""
+    made = [signed(reading())]
+    for import_wh, quality in ((300, Quality.INTERPOLATED), (300, Quality.INTERPOLATED), (300, Quality.MEASURED)):
+        made.append(signed(replace(reading(made[-1], import_wh), quality=quality)))
+    return made
+
+
+def better(replaced: SignedReading, import_wh: int, quality: Quality = Quality.MEASURED) -> SignedReading:
+    return signed(
+        replace(
+            replaced.reading,
+            registers=Registers(EnergyWh(import_wh), EnergyWh(0)),
+            quality=quality,
+            sequence=replaced.reading.sequence + REPLACING,
+            previous=replaced.digest,
+        )
+    )
+
+
+def test_better_readings_are_used_in_place_of_estimates_and_the_count_goes_on(desk: Desk, table: OracleTable) -> None:
+    first, second, third, fourth = chain = estimated_chain()
+    # The estimates say 400 and 700 Wh; all but 10 Wh had been used before the first of them.
+    replacing = [better(second, 980), better(third, 990)]
+    following = signed(reading(fourth))
+
+    assert outcome(desk, *chain) == [Taken.STORED] * 4
+    assert outcome(desk, *replacing, following) == [Taken.STORED] * 3
+    assert outcome(desk, *chain, *replacing, following) == [Taken.KNOWN] * 7
+
+    in_use = [table.of_slot(SlotNumber(SLOT + number))[ALICE].signed for number in range(5)]
+    assert in_use == [first, *replacing, fourth, following]
+    assert [kept.signed for kept in table.all_of_slot(second.reading.slot)] == [second, replacing[0]]
+    assert table.newest() == {ALICE: following}
+
+
+def test_a_better_reading_may_arrive_before_the_one_that_it_replaces(desk: Desk, table: OracleTable) -> None:
+    first, second, third, fourth = estimated_chain()
+    replacing = better(second, 980)
+
+    assert outcome(desk, first, replacing) == [Taken.STORED, Taken.STORED]
+    assert outcome(desk, second, third, fourth) == [Taken.STORED] * 3
+    assert table.of_slot(second.reading.slot)[ALICE].signed == replacing
+
+
+def test_what_is_no_better_or_cannot_be_true_replaces_nothing(desk: Desk, table: OracleTable) -> None:
+    first, second, third, fourth = chain = estimated_chain()
+    outcome(desk, *chain)
+    another_slot = better(second, 500).reading
+    cases = {
+        "register import_wh fell by 1 Wh": [better(second, 1_001), better(second, 99)],
+        "the same quality": [better(fourth, 900), better(third, 600, Quality.INTERPOLATED)],
+        "it says what the reading in use says": [better(first, 100)],
+        "its quality is substituted": [better(third, 600, Quality.SUBSTITUTED)],
+        "of another slot": [signed(replace(another_slot, slot=third.reading.slot))],
+        "the signature is not": [replace(better(second, 500), signature=bytes(64))],
+    }
+
+    for reason, wrong in cases.items():
+        answers = desk.take(wrong)
+        assert {answer.taken for answer in answers} == {Taken.REFUSED}
+        assert all(reason in (answer.reason or "") for answer in answers), answers
+    in_use = [table.of_slot(SlotNumber(SLOT + number))[ALICE].signed for number in range(4)]
+    assert in_use == chain
+
+
+def test_two_better_readings_that_contradict_each_other_are_both_distrusted(desk: Desk, table: OracleTable) -> None:
+    chain = estimated_chain()
+    outcome(desk, *chain, better(chain[1], 500))
+    stored = desk.stored
+
+    assert outcome(desk, better(chain[1], 501)) == [Taken.REFUSED]
+
+    kept = table.of_slot(chain[1].reading.slot)[ALICE]
+    assert (kept.signed.reading.registers.import_wh, kept.flags) == (500, ("contradiction",))
+    assert desk.stored > stored, "what was settled with it is looked at again"

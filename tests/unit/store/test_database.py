@@ -1,18 +1,22 @@
 """Opening a database: newest tables, durable commits, one owner, plain sentences."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.orm import Session
 
 from p2ptrade.domain.outgoing import Outgoing, OutgoingState
+from p2ptrade.domain.reading import REPLACING, Quality, Reading, Registers, SignedReading
+from p2ptrade.domain.units import AccountId, EnergyWh, EpochSeconds, SlotNumber
 from p2ptrade.errors import ConfigError
 from p2ptrade.store import Database, Durability
 from p2ptrade.store.database import migrate, newest_revisions
+from p2ptrade.store.gateway import GatewayTable
 from p2ptrade.store.models import Base
 from p2ptrade.store.outbox import OutboxTable
 
@@ -76,6 +80,36 @@ def test_database_of_an_older_version_is_brought_up_to_date(tmp_path: Path) -> N
     with database.engine.connect() as connection:
         present = {row[0] for row in connection.execute(text("SELECT version_num FROM alembic_version"))}
     assert present == newest_revisions()
+
+
+def test_a_gateway_of_before_better_readings_keeps_what_it_read(tmp_path: Path) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    from p2ptrade.store.database import _MIGRATIONS
+
+    path = tmp_path / "x.sqlite"
+    old = Database.open(path)
+    config = Config()
+    config.set_main_option("script_location", _MIGRATIONS.as_posix())
+    with old.engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "gateway@gateway_0001")
+        connection.commit()
+    registers = Registers(EnergyWh(7), EnergyWh(0))
+    reading = Reading(
+        AccountId(16), bytes(32), SlotNumber(5), registers, EpochSeconds(9), Quality.INTERPOLATED, 3, bytes(32)
+    )
+    signed = SignedReading(reading, bytes(32), bytes(64))
+    GatewayTable(old).keep([signed], {})
+    with pytest.raises(IntegrityError):
+        GatewayTable(old).keep([replace(signed, reading=replace(reading, sequence=4))], {})
+    old.close()
+
+    table = GatewayTable(Database.open(path))
+    table.keep([replace(signed, reading=replace(reading, sequence=REPLACING + 3))], {})
+
+    assert [each.reading.sequence for each in table.readings(SlotNumber(0), SlotNumber(9))] == [3, REPLACING + 3]
 
 
 @pytest.mark.parametrize(("durability", "level"), [(Durability.FULL, 2), (Durability.NORMAL, 1)])
