@@ -15,6 +15,8 @@ contract Reputation is IReputation, AccessManaged, EIP712 {
     uint256 public constant CLASS_1_PPM = 600_000;
     uint256 public constant CLASS_2_PPM = 800_000;
     uint256 public constant CLASS_3_PPM = 950_000;
+    /// @notice Class from which an account may stand as a validator.
+    uint8 public constant CANDIDATE_CLASS = 2;
 
     uint256 private constant PPM = 1_000_000;
     uint256 private constant DAY_SECONDS = 86_400;
@@ -50,7 +52,7 @@ contract Reputation is IReputation, AccessManaged, EIP712 {
         if (counts.length % RECORD_LENGTH != 0) revert ReputationMalformedCounts(counts.length);
 
         nextDay = day + 1;
-        bytes memory classes = _addDay(counts);
+        bytes memory classes = _addDay(day, counts);
         emit DayPosted(day, counts);
         if (classes.length != 0) ledger.setReputationClasses(classes);
     }
@@ -71,12 +73,18 @@ contract Reputation is IReputation, AccessManaged, EIP712 {
     }
 
     /// @inheritdoc IReputation
+    function mayStand(uint32 account) external view returns (bool) {
+        Counts memory counts = _counts[account];
+        return _class(_score(counts)) >= CANDIDATE_CLASS && counts.lastIdleDay + 1 != nextDay;
+    }
+
+    /// @inheritdoc IReputation
     function digestOf(uint32 day, bytes calldata counts) public view returns (bytes32) {
         return _hashTypedDataV4(keccak256(abi.encode(DAY_TYPEHASH, day, keccak256(counts))));
     }
 
     /// @dev Add all records; return (account u32, class u8) of those whose class changed.
-    function _addDay(bytes calldata counts) private returns (bytes memory classes) {
+    function _addDay(uint32 day, bytes calldata counts) private returns (bytes memory classes) {
         // Whole records are counted before their bytes, which is meant (2026-11-21).
         // slither-disable-next-line divide-before-multiply
         classes = new bytes(counts.length / RECORD_LENGTH * 5);
@@ -87,7 +95,7 @@ contract Reputation is IReputation, AccessManaged, EIP712 {
             uint32 account = uint32(word >> 48); // the upper four of ten bytes
             if (account <= last) revert ReputationMalformedCounts(offset);
             last = account;
-            (uint8 before, uint8 afterwards) = _addRecord(account, word, offset);
+            (uint8 before, uint8 afterwards) = _addRecord(day, account, word, offset);
             if (before != afterwards) {
                 uint256 change = (uint256(account) << 8) | afterwards;
                 for (uint256 place; place < 5; ++place) {
@@ -101,7 +109,10 @@ contract Reputation is IReputation, AccessManaged, EIP712 {
     }
 
     /// @dev Add one record and return the class before and afterwards.
-    function _addRecord(uint32 account, uint256 word, uint256 offset) private returns (uint8 before, uint8 afterwards) {
+    function _addRecord(uint32 day, uint32 account, uint256 word, uint256 offset)
+        private
+        returns (uint8 before, uint8 afterwards)
+    {
         // The casts cut the fields of the record out: good u8 | deals u8 | takenPart u16 | unopened u8 | idle u8.
         uint8 good = uint8(word >> 40);
         uint8 deals = uint8(word >> 32);
@@ -113,7 +124,7 @@ contract Reputation is IReputation, AccessManaged, EIP712 {
         counts.deals += deals;
         counts.takenPart += takenPart;
         counts.unopened += uint8(word >> 8);
-        counts.idleDays += uint8(word);
+        if (uint8(word) != 0) (counts.idleDays, counts.lastIdleDay) = (counts.idleDays + uint8(word), day);
         _counts[account] = counts;
         afterwards = _class(_score(counts));
     }

@@ -4,7 +4,8 @@ pragma solidity 0.8.37;
 /// @title Reputation from facts that the contracts saw, in parts per million.
 /// @notice R = (good / deals + deals / takenPart) / 2. A deal is a filled order; it is good if metered delivery was
 /// within tolerance. Taken part counts orders sealed; one that was not opened counts twice, and an idle day (admitted,
-/// nothing sealed) counts once. A ratio without a denominator is one half, so a newcomer starts at one half.
+/// nothing sealed) counts once. A ratio without a denominator is one half, so a newcomer starts at one half. Who was idle
+/// or is not good enough has no right to stand as a validator.
 /// @dev Counts are posted a day at a time, signed by the oracle quorum (EIP-712
 /// `DayCounts(uint32 day,bytes32 countsHash)`); anyone can recompute them from the events of the day.
 interface IReputation {
@@ -15,6 +16,7 @@ interface IReputation {
         uint32 takenPart;
         uint32 unopened;
         uint32 idleDays;
+        uint32 lastIdleDay; // zero if there was none
     }
 
     /// @notice Counts of a day: per account, strictly rising, account u32 | good u8 | deals u8 | takenPart u16 |
@@ -48,6 +50,9 @@ interface IReputation {
 
     /// @notice Class by which the ledger scales bond and collateral: 0 the lowest (newcomers), 3 the best.
     function classOf(uint32 account) external view returns (uint8);
+
+    /// @notice Whether an account may stand as a validator: of class 2 or better, and not idle on the newest day posted.
+    function mayStand(uint32 account) external view returns (bool);
 
     /// @notice Next day to be posted.
     function nextDay() external view returns (uint32);

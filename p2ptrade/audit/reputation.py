@@ -17,17 +17,18 @@ from p2ptrade.domain.rewards import RewardRules
 from p2ptrade.domain.units import AccountId
 
 _SECONDS_PER_DAY: Final = 86_400
-_FIELDS: Final = ("good", "deals", "taken_part", "unopened", "idle_days")
+_FIELDS: Final = ("good", "deals", "taken_part", "unopened", "idle_days", "last_idle_day")
 
 
 @dataclass(frozen=True, slots=True)
 class StoredReputation:
-    """What the contracts say of an account: its counts, score in ppm and class, and the class that the ledger uses."""
+    """What the contracts say of an account: counts, score in ppm, class, class in the ledger, candidacy."""
 
     counts: ReputationCounts
     score_ppm: int
     reputation_class: int
     class_in_ledger: int
+    may_stand: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def audit_reputation(market: Market) -> ReputationAudit:
     block = market.client.head().number
     history = reputation_history(market, block)
     found = [
-        *check_stored(history.counts, _stored(market, list(history.counts), block)),
+        *check_stored(history.counts, history.next_day, _stored(market, list(history.counts), block)),
         *check_days(history.days, _recomputed_days(market, history, block)),
         *check_rewards(history.periods, market.rewards.rules()),
     ]
@@ -57,7 +58,7 @@ def audit_reputation(market: Market) -> ReputationAudit:
 
 
 def check_stored(
-    replayed: Mapping[AccountId, ReputationCounts], stored: Mapping[AccountId, StoredReputation]
+    replayed: Mapping[AccountId, ReputationCounts], next_day: int, stored: Mapping[AccountId, StoredReputation]
 ) -> Iterator[Difference]:
     """Compare what the posted days add up to with what the contracts say, for every account. Pure."""
     for account in sorted({*replayed, *stored}):
@@ -69,11 +70,17 @@ def check_stored(
         yield from differences(what, _numbers(ours), _numbers(theirs.counts))
         yield from differences(
             what,
-            {"score": ours.score_ppm, "class": ours.reputation_class, "class in the ledger": ours.reputation_class},
+            {
+                "score": ours.score_ppm,
+                "class": ours.reputation_class,
+                "class in the ledger": ours.reputation_class,
+                "may stand": ours.may_stand(next_day),
+            },
             {
                 "score": theirs.score_ppm,
                 "class": theirs.reputation_class,
                 "class in the ledger": theirs.class_in_ledger,
+                "may stand": theirs.may_stand,
             },
         )
 
@@ -84,7 +91,7 @@ def check_days(posted: Mapping[int, bytes], recomputed: Mapping[int, bytes]) -> 
         theirs, ours = unpack_day(packed), unpack_day(recomputed[day])
         for account in sorted({*theirs, *ours}):
             what = f"day {day}, account {account}:"
-            yield from differences(what, _of_day(ours.get(account)), _of_day(theirs.get(account)))
+            yield from differences(what, _of_day(ours.get(account), day), _of_day(theirs.get(account), day))
 
 
 def check_rewards(periods: Sequence[PaidPeriod], rules: RewardRules) -> Iterator[Difference]:
@@ -101,9 +108,9 @@ def _numbers(counts: ReputationCounts) -> dict[str, int]:
     return {name: getattr(counts, name) for name in _FIELDS}
 
 
-def _of_day(day: DayCounts | None) -> dict[str, int]:
+def _of_day(counts: DayCounts | None, day: int) -> dict[str, int]:
     """Return the counts of one day, all zero for an account that is not in it."""
-    return _numbers(ReputationCounts() if day is None else ReputationCounts().plus(day))
+    return _numbers(ReputationCounts() if counts is None else ReputationCounts().plus(counts, day))
 
 
 def _stored(market: Market, accounts: list[AccountId], block: int) -> dict[AccountId, StoredReputation]:
@@ -112,9 +119,10 @@ def _stored(market: Market, accounts: list[AccountId], block: int) -> dict[Accou
     counts = reputation.read_many("countsOf", asked, block=block)
     scores = reputation.read_many("scoreOf", asked, block=block)
     classes = reputation.read_many("classOf", asked, block=block)
+    candidates = reputation.read_many("mayStand", asked, block=block)
     return {
-        account: StoredReputation(ReputationCounts(*each), score, class_, states[account].reputation_class)
-        for account, each, score, class_ in zip(accounts, counts, scores, classes, strict=True)
+        account: StoredReputation(ReputationCounts(*each), score, class_, states[account].reputation_class, stands)
+        for account, each, score, class_, stands in zip(accounts, counts, scores, classes, candidates, strict=True)
     }
 
 

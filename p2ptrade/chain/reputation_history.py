@@ -29,6 +29,11 @@ class ReputationHistory:
     days: dict[int, bytes] = field(default_factory=dict)
     periods: list[PaidPeriod] = field(default_factory=list)
 
+    @property
+    def next_day(self) -> int:
+        """Return the UTC day that is to be posted next, or zero if none has been."""
+        return max(self.days, default=-1) + 1
+
     def ranking(self) -> Ranking:
         """Return the ranking that a payment would need now."""
         return Ranking.of(self.counts, self.deals_paid)
@@ -58,8 +63,9 @@ def _apply(history: ReputationHistory, record: EventRecord) -> None:
         history.counts[AccountId(values["account"])] = ReputationCounts()
     elif record.name == "DayPosted":
         history.days[values["day"]] = bytes(values["counts"])
-        for account, day in unpack_day(values["counts"]).items():
-            history.counts[account] = history.counts.get(account, ReputationCounts()).plus(day)
+        for account, counts in unpack_day(values["counts"]).items():
+            so_far = history.counts.get(account, ReputationCounts())
+            history.counts[account] = so_far.plus(counts, values["day"])
     else:
         history.periods.append(_paid(record, history.ranking()))
         history.deals_paid = {account: counts.deals for account, counts in history.counts.items()}

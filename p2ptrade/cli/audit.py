@@ -93,6 +93,7 @@ def reputation_document(found: ReputationAudit) -> dict[str, object]:
         "days": len(found.history.days),
         "accounts": [
             {"account": account, "score_ppm": held.score_ppm, "class": held.reputation_class, **asdict(held)}
+            | {"may_stand": held.may_stand(found.history.next_day)}
             for account, held in sorted(found.history.counts.items())
         ],
         "periods": [{"period": each.period, "paid_micro": dict(each.paid)} for each in found.history.periods],
@@ -101,9 +102,10 @@ def reputation_document(found: ReputationAudit) -> dict[str, object]:
 
 
 def _reputation_table(found: ReputationAudit) -> str:
-    heads = ("account", "score", "class", "good", "deals", "taken part", "unopened", "idle days")
+    next_day = found.history.next_day
+    heads = ("account", "score", "class", "good", "deals", "taken part", "unopened", "idle days", "may stand")
     rows = [
-        (account, held.score_ppm, held.reputation_class, *astuple(held))
+        (account, held.score_ppm, held.reputation_class, *astuple(held)[:-1], _yes(held.may_stand(next_day)))
         for account, held in sorted(found.history.counts.items())
     ]
     table = "".join("".join(f"{cell:>11}" for cell in row) + "\n" for row in (heads, *rows))
@@ -112,6 +114,10 @@ def _reputation_table(found: ReputationAudit) -> str:
         f"block {found.block_number}\n{table}{days} days and {periods} periods of rewards computed again; "
         f"{len(found.differences)} differences\n"
     )
+
+
+def _yes(holds: bool) -> str:
+    return "yes" if holds else "no"
 
 
 def _require_none(found: Sequence[Difference], what: str) -> None:

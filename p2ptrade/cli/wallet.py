@@ -7,7 +7,7 @@ from p2ptrade.cli.wallet_contests import contest, contests
 from p2ptrade.cli.wallet_keys import import_key, list_keys, new_key
 from p2ptrade.cli.wallet_money import balance, deposit, register, show_ledger, withdraw
 from p2ptrade.cli.wallet_orders import bid, list_seals, offer, open_orders
-from p2ptrade.cli.wallet_outcomes import challenge, positions
+from p2ptrade.cli.wallet_outcomes import challenge, positions, reputation
 from p2ptrade.cli.wallet_reports import bill, proof
 from p2ptrade.cli.wallet_tokens import certificate_app, retire, tokens
 
@@ -26,6 +26,7 @@ wallet_app.command("offer")(offer)
 wallet_app.command("seals")(list_seals)
 wallet_app.command("open")(open_orders)
 wallet_app.command("positions")(positions)
+wallet_app.command("reputation")(reputation)
 wallet_app.command("challenge")(challenge)
 wallet_app.command("bill")(bill)
 wallet_app.command("proof")(proof)

@@ -1,8 +1,9 @@
-"""`p2ptrade wallet positions|challenge`: what became of orders, and what to do about a relay that dropped one."""
+"""`p2ptrade wallet positions|reputation|challenge`: what became of orders, and what to do if the relay dropped one."""
 
 import json
 import sys
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from p2ptrade.chain.packing import ticket, unpack_entries, unpack_positions, unpack_voids
 from p2ptrade.cli.options import ConfigOption, DryRunOption, JsonOption, YesOption
 from p2ptrade.cli.wallet_session import Session, confirm, open_session
+from p2ptrade.domain.reputation import BEST_CLASS
 from p2ptrade.domain.sealed import OwnOrder
 from p2ptrade.domain.units import SlotNumber
 from p2ptrade.errors import PeerUnreachableError, RefusedError, TransactionRevertedError
@@ -36,6 +38,27 @@ def positions(
             word = "bought" if each["energy_wh"] > 0 else "sold"
             price = human.cents_per_kwh(each["price_half_micro_per_kwh"], half=True)
             sys.stdout.write(f"{each['slot']}  {when}  {word} {human.kwh(abs(each['energy_wh']))} at {price}\n")
+
+
+def reputation(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show the account's reputation, what it is made of, and what it is good for."""
+    with open_session(config) as session:
+        contract, rules = session.market.reputation, session.market.auction.cover_rules()
+        state = session.market.ledger.accounts([session.account])[session.account]
+        counts, may_stand = contract.counts(session.account), contract.may_stand(session.account)
+        bond, collateral = rules.bond(state), rules.collateral_price(state)
+    if as_json:
+        found = {"score_ppm": counts.score_ppm, "class": counts.reputation_class, **asdict(counts)}
+        found |= {"bond_micro": bond, "collateral_micro_per_kwh": collateral, "may_stand": may_stand}
+        sys.stdout.write(json.dumps(found) + "\n")
+        return
+    sys.stdout.write(
+        f"reputation {counts.score_ppm / 1e6:.3f} of 1, class {counts.reputation_class} of 0 to {BEST_CLASS}\n"
+        f"{counts.good} of {counts.deals} deals were kept; {counts.taken_part} times taken part, where "
+        f"{counts.unopened} unopened orders count twice and {counts.idle_days} idle days once\n"
+        f"an order needs a bond of {human.credits_of(bond)}, an offer {human.cents_per_kwh(collateral)} as collateral\n"
+        f"{'may' if may_stand else 'may not'} stand as a validator\n"
+    )
 
 
 def challenge(

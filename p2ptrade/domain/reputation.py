@@ -16,6 +16,11 @@ from p2ptrade.errors import InputError
 CLASS_LIMITS_PPM: Final = (600_000, 800_000, 950_000)
 """Scores from which the classes 1, 2 and 3 begin; class 0, that of newcomers, is below."""
 
+CANDIDATE_CLASS: Final = 2
+"""Class from which an account may stand as a validator."""
+
+BEST_CLASS: Final = len(CLASS_LIMITS_PPM)
+
 _RECORD: Final = struct.Struct(">IBBHBB")
 _U8_MAX: Final = 255
 
@@ -42,22 +47,24 @@ class DayCounts:
 
 @dataclass(frozen=True, slots=True)
 class ReputationCounts:
-    """What an account has done so far."""
+    """What an account has done so far; the last idle day is a UTC day (epoch seconds / 86,400), zero if none was."""
 
     good: int = 0
     deals: int = 0
     taken_part: int = 0
     unopened: int = 0
     idle_days: int = 0
+    last_idle_day: int = 0
 
-    def plus(self, day: DayCounts) -> Self:
-        """Return the counts after one more day."""
+    def plus(self, counts: DayCounts, day: int) -> Self:
+        """Return the counts after one more UTC day."""
         return type(self)(
-            self.good + day.good,
-            self.deals + day.deals,
-            self.taken_part + day.taken_part,
-            self.unopened + day.unopened,
-            self.idle_days + day.idle,
+            self.good + counts.good,
+            self.deals + counts.deals,
+            self.taken_part + counts.taken_part,
+            self.unopened + counts.unopened,
+            self.idle_days + counts.idle,
+            day if counts.idle else self.last_idle_day,
         )
 
     @property
@@ -69,6 +76,13 @@ class ReputationCounts:
     def reputation_class(self) -> int:
         """Return the class by which bond and collateral are scaled."""
         return sum(self.score_ppm >= limit for limit in CLASS_LIMITS_PPM)
+
+    def may_stand(self, next_day: int) -> bool:
+        """Return whether the account may stand as a validator, when the days before `next_day` have been posted.
+
+        Who is idle on the newest of them loses the right until a day on which it takes part (Li et al., 3.1 step 2).
+        """
+        return self.reputation_class >= CANDIDATE_CLASS and self.last_idle_day + 1 != next_day
 
 
 def pack_day(counts: Mapping[AccountId, DayCounts]) -> bytes:

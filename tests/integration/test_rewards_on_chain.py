@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from p2ptrade import cli
+from p2ptrade.chain.keys import write_keystore
 from p2ptrade.config import DEV_ACCOUNTS
 from p2ptrade.domain.units import AmountMicro
 from p2ptrade.office import service as office
@@ -15,6 +16,7 @@ from tests.integration.settled_slot import BUYER, IDLE, SELLER, SILENT, trade_an
 from tests.support.oracles import Group
 from tests.support.small_market import CREDIT, DAY, SmallMarket, small_market
 
+PASSWORD = "only for tests"
 SUBSIDY = 30 * CREDIT
 Run = Callable[..., Any]
 
@@ -38,8 +40,13 @@ deployment = "deployment"
 state = "office"
 issuer = {{ dev_account = {DEV_ACCOUNTS["issuer"]} }}
 treasurer = {{ dev_account = {DEV_ACCOUNTS["treasurer"]} }}
+[wallet]
+key = {{ keystore = "seller.json", password_file = "password" }}
+state = "wallet"
 """
         )
+        write_keystore(folder / "seller.json", made.homes[SELLER].key, PASSWORD, scrypt_n=1024)
+        (folder / "password").write_text(PASSWORD + "\n")
         treasurer = made.outbox("treasurer")
         deposit = office.Deposit(treasurer.sender, AmountMicro(SUBSIDY), "what a sponsor gave")
         office.record_deposits(made.market, treasurer, [deposit])
@@ -105,10 +112,24 @@ def test_a_period_is_paid_once_by_rank_and_the_audit_computes_it_again(run: Run,
     silent, idle = facts[accounts[SILENT]], facts[accounts[IDLE]]
     assert (silent["unopened"], silent["taken_part"], silent["idle_days"]) == (1, 2, 0)
     assert (idle["unopened"], idle["taken_part"], idle["idle_days"]) == (0, 1, 1)
+    assert [facts[accounts[who]]["may_stand"] for who in (BUYER, SELLER, SILENT, IDLE)] == [False, True, False, False]
     assert audited["days"] == 2
     assert audited["periods"] == paid
     assert audited["differences"] == []
     assert "2 days and 1 periods of rewards computed again; 0 differences" in shown
+
+
+def test_a_participant_sees_its_reputation_and_what_it_is_good_for(run: Run, world: SmallMarket) -> None:
+    found = json.loads(run("wallet", "reputation", "--json")[0])
+    shown, _ = run("wallet", "reputation")
+
+    # One deal out of one slot, kept: the best class, whose bond and collateral the contract says.
+    auction = world.market.auction
+    assert (found["score_ppm"], found["class"], found["may_stand"]) == (1_000_000, 3, True)
+    assert found["bond_micro"] == auction.read("bondOf", 3) <= auction.read("bondOf", 0)
+    assert found["collateral_micro_per_kwh"] == auction.read("collateralPriceOf", 3)
+    assert "reputation 1.000 of 1, class 3 of 0 to 3\n1 of 1 deals were kept" in shown
+    assert shown.endswith("may stand as a validator\n")
 
 
 def test_a_market_without_demurrage_says_so(run: Run) -> None:

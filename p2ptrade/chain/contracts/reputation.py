@@ -1,22 +1,11 @@
 """Reputation: counts of deals posted day by day with the oracles' signatures, and the class that follows."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from p2ptrade.chain.client import LATEST, Block
 from p2ptrade.chain.contracts.base import ContractWrapper
+from p2ptrade.domain.reputation import ReputationCounts
 from p2ptrade.domain.units import AccountId, SharePpm
-
-
-@dataclass(frozen=True, slots=True)
-class ReputationCounts:
-    """Facts of a participant: deals well delivered, deals, slots taken part in, unopened orders, idle days."""
-
-    good: int
-    deals: int
-    taken_part: int
-    unopened: int
-    idle_days: int
 
 
 class Reputation(ContractWrapper):
@@ -31,6 +20,10 @@ class Reputation(ContractWrapper):
     def score(self, account: AccountId, *, block: Block = LATEST) -> SharePpm:
         """Return the score of an account in parts per million."""
         return SharePpm(self.read("scoreOf", account, block=block))
+
+    def may_stand(self, account: AccountId, *, block: Block = LATEST) -> bool:
+        """Return whether an account may stand as a validator."""
+        return bool(self.read("mayStand", account, block=block))
 
     def next_day(self, *, block: Block = LATEST) -> int:
         """Return the UTC day that is to be posted next."""

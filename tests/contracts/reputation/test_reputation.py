@@ -45,6 +45,7 @@ def after(platform: Platform, day: int) -> None:
 
 def test_a_newcomer_has_one_half_and_the_lowest_class(reputation: Contract) -> None:
     assert (reputation.call("scoreOf", 16), reputation.call("classOf", 16)) == (500_000, 0)
+    assert reputation.call("mayStand", 16) is False
 
 
 def test_scores_and_classes_of_random_days_are_those_of_the_formula(
@@ -65,14 +66,40 @@ def test_scores_and_classes_of_random_days_are_those_of_the_formula(
         receipt = post(platform, reputation, oracles, day, pack_day(counts))
         events.append(receipt.event(reputation, "DayPosted")["counts"])
 
-    for event in events:
+    for day, event in enumerate(events, DAY):
         for account, counts_of_day in unpack_day(event).items():
-            total[account] = total[account].plus(counts_of_day)
+            total[account] = total[account].plus(counts_of_day, day)
     for account in accounts:
         assert reputation.call("scoreOf", account) == total[account].score_ppm
         assert reputation.call("classOf", account) == total[account].reputation_class
         assert platform.ledger.call("wordOf", account) >> 240 & 0xFF == total[account].reputation_class
+        assert reputation.call("mayStand", account) == total[account].may_stand(DAY + 5)
     assert len({total[account].score_ppm for account in accounts}) > 3
+
+
+def test_who_is_idle_for_one_day_loses_score_and_the_right_to_stand_until_it_takes_part_again(
+    platform: Platform, reputation: Contract, oracles: list[Key]
+) -> None:
+    home, idler, poor = (AccountId(account) for account in platform.admit_many(["home", "idler", "poor"]))
+    busy = DayCounts(good=50, deals=50, sealed=50)
+    days = [
+        {home: busy, idler: busy, poor: DayCounts(good=25, deals=50, sealed=50)},
+        {home: busy, idler: DayCounts(idle=True), poor: busy},
+        {home: DayCounts(idle=True), idler: busy, poor: DayCounts(sealed=50, unopened=50)},
+    ]
+    seen = []
+    for day, counts in enumerate(days, DAY):
+        after(platform, day)
+        post(platform, reputation, oracles, day, pack_day(counts))
+        asked = [(reputation.call("scoreOf", account), reputation.call("mayStand", account)) for account in counts]
+        seen.append(asked)
+
+    # (good / deals + deals / taken part) / 2, each ratio rounded down; 800,000 is enough for who was not idle.
+    assert seen == [
+        [(1_000_000, True), (1_000_000, True), (750_000, False)],
+        [(1_000_000, True), ((1_000_000 + 980_392) // 2, False), ((750_000 + 1_000_000) // 2, True)],
+        [((1_000_000 + 990_099) // 2, False), ((1_000_000 + 990_099) // 2, True), ((750_000 + 500_000) // 2, False)],
+    ]
 
 
 def test_days_follow_each_other_and_each_is_posted_once(

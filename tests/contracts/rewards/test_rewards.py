@@ -61,7 +61,9 @@ def posted(stage: Stage) -> Stage:
 
 def ranking_of(accounts: list[AccountId]) -> list[AccountId]:
     """Return the ranking by the written rule, computed in Python."""
-    scores = {account: ReputationCounts().plus(day).score_ppm for account, day in zip(accounts, COUNTS, strict=False)}
+    scores = {
+        account: ReputationCounts().plus(day, DAY).score_ppm for account, day in zip(accounts, COUNTS, strict=False)
+    }
     active = [account for account, day in zip(accounts, COUNTS, strict=False) if day.deals]
     others = [account for account in accounts if account not in active]
     return sorted(active, key=lambda account: (-scores[account], account)) + sorted(others)

@@ -12,14 +12,15 @@ from p2ptrade.domain.units import AccountId, AmountMicro
 
 ANNA, BEN, CARL = AccountId(16), AccountId(17), AccountId(18)
 # 8 of 10 deals were good, and it made a deal in 10 of 20 slots: (0.8 + 0.5) / 2 is 0.65, class 1.
-COUNTS = ReputationCounts(8, 10, 20, 1, 2)
-STORED = StoredReputation(COUNTS, 650_000, 1, 1)
+NEXT_DAY = 20_000
+COUNTS = ReputationCounts(8, 10, 20, 1, 2, NEXT_DAY - 9)
+STORED = StoredReputation(COUNTS, 650_000, 1, 1, may_stand=False)
 RULES = RewardRules(100, 30, 2, AmountMicro(90))
 PERIOD = PaidPeriod(0, ((BEN, AmountMicro(60)), (ANNA, AmountMicro(30))), Ranking((BEN, ANNA), (CARL,)), bytes(32))
 
 
 def test_reputation_that_follows_from_its_days_passes() -> None:
-    assert list(check_stored({ANNA: COUNTS}, {ANNA: STORED})) == []
+    assert list(check_stored({ANNA: COUNTS}, NEXT_DAY, {ANNA: STORED})) == []
 
 
 @pytest.mark.parametrize(
@@ -30,17 +31,22 @@ def test_reputation_that_follows_from_its_days_passes() -> None:
         (replace(STORED, counts=replace(COUNTS, idle_days=1)), "idle_days: the events give 2, the chain says 1"),
         (replace(STORED, score_ppm=650_001), "score: the events give 650000, the chain says 650001"),
         (replace(STORED, reputation_class=2), "class: the events give 1, the chain says 2"),
+        (
+            replace(STORED, counts=replace(COUNTS, last_idle_day=0)),
+            f"last_idle_day: the events give {NEXT_DAY - 9}, the chain says 0",
+        ),
+        (replace(STORED, may_stand=True), "may stand: the events give False, the chain says True"),
         (replace(STORED, class_in_ledger=0), "class in the ledger: the events give 1, the chain says 0"),
     ],
 )
 def test_a_stored_value_that_does_not_follow_is_named(stored: StoredReputation, sentence: str) -> None:
-    found = [str(each) for each in check_stored({ANNA: COUNTS}, {ANNA: stored})]
+    found = [str(each) for each in check_stored({ANNA: COUNTS}, NEXT_DAY, {ANNA: stored})]
 
     assert found == [f"reputation of account 16: {sentence}"]
 
 
 def test_an_account_without_reputation_is_named() -> None:
-    assert [each.what for each in check_stored({ANNA: COUNTS}, {})] == ["reputation of account 16"]
+    assert [each.what for each in check_stored({ANNA: COUNTS}, NEXT_DAY, {})] == ["reputation of account 16"]
 
 
 def test_a_day_that_its_slots_bear_out_passes_and_another_is_named() -> None:
@@ -54,6 +60,7 @@ def test_a_day_that_its_slots_bear_out_passes_and_another_is_named() -> None:
         "day 7, account 16: unopened: the events give 1, the chain says 0",
         "day 7, account 17: taken_part: the events give 1, the chain says 0",
         "day 7, account 17: idle_days: the events give 1, the chain says 0",
+        "day 7, account 17: last_idle_day: the events give 7, the chain says 0",
     }
 
 
