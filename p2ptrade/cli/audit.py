@@ -8,6 +8,7 @@ from dataclasses import asdict, astuple
 import typer
 
 from p2ptrade.audit.books import Books, audit_books
+from p2ptrade.audit.delays import PaymentDelays, payment_delays
 from p2ptrade.audit.replay import Difference
 from p2ptrade.audit.reputation import ReputationAudit, audit_reputation
 from p2ptrade.audit.supply import Supply, TracedIssue, audit_supply
@@ -118,6 +119,39 @@ def _reputation_table(found: ReputationAudit) -> str:
 
 def _yes(holds: bool) -> str:
     return "yes" if holds else "no"
+
+
+@audit_app.command("delays")
+def delays(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Measure how long after its end, when the meters were read, each slot was paid."""
+    found = payment_delays(connect_market(load_settings(config)))
+    sys.stdout.write(json.dumps(delays_document(found)) + "\n" if as_json else _delays_sentence(found))
+
+
+def delays_document(found: PaymentDelays) -> dict[str, object]:
+    """Return the delays as JSON."""
+    slots = [
+        {"slot": each.slot, "delay_s": each.seconds, "transaction": "0x" + each.transaction.hex()}
+        for each in found.slots
+    ]
+    if not slots:
+        return {"block_number": found.block_number, "slots": slots}
+    return {
+        "block_number": found.block_number,
+        "slots": slots,
+        "median_s": found.median_s,
+        "p95_s": found.kept_by_s(0.95),
+        "longest_s": found.longest_s,
+    }
+
+
+def _delays_sentence(found: PaymentDelays) -> str:
+    if not found.slots:
+        return f"block {found.block_number}: no slot has been settled yet\n"
+    return (
+        f"block {found.block_number}: {len(found.slots)} slots paid; from reading to payment {found.median_s} s in the "
+        f"median, {found.kept_by_s(0.95)} s for 95 of 100, {found.longest_s} s at the longest\n"
+    )
 
 
 def _require_none(found: Sequence[Difference], what: str) -> None:

@@ -15,7 +15,7 @@ import structlog
 from p2ptrade.chain.signatures import DigestSigner
 from p2ptrade.chain.typed_data import Domain
 from p2ptrade.domain.checkpoint import Checkpoint, pass_by
-from p2ptrade.domain.slot import slot_at
+from p2ptrade.domain.slot import end_of, slot_at
 from p2ptrade.domain.units import SlotNumber
 from p2ptrade.oracle.agreement import Agreement, Progress
 from p2ptrade.oracle.correcting import Correcting
@@ -118,7 +118,7 @@ class Oracle:
         slots = [SlotNumber(slot) for slot in range(first, last + 1) if slot not in self._done]
         states = self.chain.states(slots)
         for slot in slots:
-            self._note(slot, states[slot])
+            self._note(slot, states[slot], now_s)
         return [slot for slot in slots if slot not in self._done]
 
     def _reopen_contested(self) -> None:
@@ -128,12 +128,15 @@ class Oracle:
         self._correctable |= {slot for slot in new & self._done if self.progress[slot].stands != "stale"}
         self._contests_seen = counts
 
-    def _note(self, slot: SlotNumber, state: str) -> None:
+    def _note(self, slot: SlotNumber, state: str, now_s: int) -> None:
+        was_waiting = slot in self.progress
         progress = self.progress.setdefault(slot, Progress())
         if state == "SETTLED":
             self._done.add(slot)
             self._correctable.add(slot)
             self.metrics.settled.inc()
+            if was_waiting:
+                self.metrics.payment_delay.observe(now_s - end_of(slot))
             progress.stands = "settled"
             progress.quorum_since_s = None
         elif state == "STALE":

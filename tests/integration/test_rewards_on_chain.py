@@ -12,8 +12,8 @@ from p2ptrade.config import DEV_ACCOUNTS
 from p2ptrade.domain.units import AmountMicro
 from p2ptrade.office import service as office
 from p2ptrade.office.periods import PeriodClerk
-from tests.integration.settled_slot import BUYER, IDLE, SELLER, SILENT, trade_and_settle
-from tests.support.oracles import Group
+from tests.integration.settled_slot import BUYER, IDLE, SELLER, SILENT, SLOT, trade_and_settle
+from tests.support.oracles import TAKEOVER_S, TIMEOUT_S, Group
 from tests.support.small_market import CREDIT, DAY, SmallMarket, small_market
 
 PASSWORD = "only for tests"
@@ -28,6 +28,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallMarket]:
     rules = {"reward_period_days": 2, "reward_places": 2, "reward_subsidy_micro": SUBSIDY}
     with small_market(folder, homes=4, **rules) as made:
         group = trade_and_settle(made, tmp_path_factory.mktemp("day"), one_stays_sealed=True)
+        watched = [member.oracle.metrics.registry for member in group.members]
+        for registry in watched:
+            delays = registry.get_sample_value("p2ptrade_oracle_payment_delay_seconds_count")
+            assert delays == registry.get_sample_value("p2ptrade_oracle_slots_settled_total") != 0
         made.warp_to((DAY + 9) * 86_400)  # slots without readings are stale by now
         post_days(group, DAY + 1)
         group.close()
@@ -117,6 +121,19 @@ def test_a_period_is_paid_once_by_rank_and_the_audit_computes_it_again(run: Run,
     assert audited["periods"] == paid
     assert audited["differences"] == []
     assert "2 days and 1 periods of rewards computed again; 0 differences" in shown
+
+
+def test_the_time_from_reading_to_payment_is_that_of_the_block_that_paid(run: Run, world: SmallMarket) -> None:
+    found = json.loads(run("audit", "delays", "--json")[0])
+    shown, _ = run("audit", "delays")
+
+    rpc = world.market.client.rpc
+    paid = {each["slot"]: each for each in found["slots"]}[SLOT]
+    block = rpc.call("eth_getTransactionReceipt", paid["transaction"])["blockNumber"]
+    assert paid["delay_s"] == int(rpc.call("eth_getBlockByNumber", block, False)["timestamp"], 16) - (SLOT + 1) * 900
+    # The oracles wait for the reading that is missing, and then for each other.
+    assert TIMEOUT_S <= paid["delay_s"] <= found["longest_s"] <= TIMEOUT_S + 4 * TAKEOVER_S
+    assert f"from reading to payment {found['median_s']} s in the median" in shown
 
 
 def test_a_participant_sees_its_reputation_and_what_it_is_good_for(run: Run, world: SmallMarket) -> None:
