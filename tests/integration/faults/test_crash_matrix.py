@@ -6,6 +6,7 @@ slot was committed, cleared and settled once, and the books close.
 """
 
 import random
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,6 +54,14 @@ class Witness:
             assert isinstance(driver.fleet, CrashingFleet)
             self.died_at = driver.fleet.died_at()
 
+    def matrix(self) -> str:
+        """Return how often each daemon died at each place, a line each."""
+        deaths = {name: Counter(places) for name, places in sorted(self.died_at.items()) if places}
+        return "".join(
+            f"{name}: {', '.join(f'{place} x{times}' for place, times in sorted(died.items()))}\n"
+            for name, died in deaths.items()
+        )
+
 
 def judge(driver: Driver) -> Verdict:
     """Return what became of all that was meant, once nothing waits any more."""
@@ -95,6 +104,7 @@ def run_day(folder: Path, plan: Mapping[str, tuple[str, ...]], monkeypatch: pyte
     assert witness.verdict is not None
     assert witness.verdict.clean, witness.verdict
     assert set(witness.events.values()) == {1}, witness.events
+    sys.stdout.write(witness.matrix())
     settled = [slot for name, slot in witness.events if name == "Settled"]
     assert len(settled) >= SLOTS
     return witness
