@@ -121,7 +121,10 @@ def _terms(terms: Terms, unit: str) -> Any:
 
 
 class IssuingSettings(Section):
-    """The rules by which credits are issued without a deposit; a rate or cap of 0 turns one off."""
+    """The rules by which credits are issued without a deposit, all off by default; a rate or cap of 0 turns one off.
+
+    What is issued can be redeemed: whoever turns a rule on puts the money for it aside.
+    """
 
     registration: TermsSettings = _terms(_MARKET.issuing.registration, "a first registration")
     clean_energy: TermsSettings = _terms(_MARKET.issuing.clean_energy, "a kWh bought, delivered and metered")

@@ -7,14 +7,14 @@ It is worth the rate of its rule times its units; if the facts of a day come to 
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 from eth_hash.auto import keccak
 
 from p2ptrade.domain.shares import shares
-from p2ptrade.domain.units import MICRO_PER_CREDIT, WH_PER_KWH, AmountMicro
+from p2ptrade.domain.units import WH_PER_KWH, AmountMicro
 from p2ptrade.errors import ConfigError
 
 _NOTHING: Final = AmountMicro(0)
@@ -56,12 +56,12 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class IssuingTerms:
-    """The terms of all four rules. Validators' work gives nothing unless a chain says who proposed its blocks."""
+    """The terms of all four rules; none gives anything unless a market says so, for somebody has to pay for it."""
 
-    registration: Terms = Terms(AmountMicro(MICRO_PER_CREDIT), AmountMicro(100 * MICRO_PER_CREDIT))
-    clean_energy: Terms = Terms(AmountMicro(2_000), AmountMicro(50 * MICRO_PER_CREDIT))
-    oracle_work: Terms = Terms(AmountMicro(1_000), AmountMicro(MICRO_PER_CREDIT))
-    validator_work: Terms = field(default_factory=Terms)
+    registration: Terms = Terms()
+    clean_energy: Terms = Terms()
+    oracle_work: Terms = Terms()
+    validator_work: Terms = Terms()
 
     def items(self) -> tuple[tuple[IssuingRule, Terms], ...]:
         """Return every rule with its terms."""

@@ -26,7 +26,12 @@ Run = Callable[..., Any]
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallMarket]:
     folder = tmp_path_factory.mktemp("demurrage")
-    rule = {"demurrage_ppm_per_day": PPM_PER_DAY, "demurrage_free_micro": FREE}
+    registration = {"rate_micro": CREDIT, "cap_micro_per_day": 100 * CREDIT}
+    rule = {
+        "demurrage_ppm_per_day": PPM_PER_DAY,
+        "demurrage_free_micro": FREE,
+        "issuing": {"registration": registration},
+    }
     with small_market(folder, homes=2, cash_micro=CASH, **rule) as made:
         (folder / "p2ptrade.toml").write_text(
             f"""

@@ -146,15 +146,14 @@ def test_plan_sets_the_terms_of_the_rules_that_give_something_and_has_demurrage_
         return {step.name for step in steps(deployment_plan(settings.deploy, 0), dev_key(0).address)}
 
     usual = names("")
-    other = names("issuing.oracle_work = { rate_micro = 5, cap_micro_per_day = 0 }\ndemurrage_ppm_per_day = 1\n")
+    other = names(
+        "issuing.clean_energy = { rate_micro = 5, cap_micro_per_day = 9 }\n"
+        "issuing.oracle_work = { rate_micro = 5, cap_micro_per_day = 0 }\n"
+        "demurrage_ppm_per_day = 1\n"
+    )
 
-    assert {name for name in usual if name.startswith("terms of")} == {
-        "terms of registration",
-        "terms of clean energy",
-        "terms of oracle work",
-    }
-    assert usual - other == {"terms of oracle work"}
-    assert other - usual == {"Demurrage", "Demurrage moves cash"}
+    assert usual - other == set()
+    assert other - usual == {"terms of clean energy", "Demurrage", "Demurrage moves cash"}
 
 
 def test_process_is_killed_only_at_the_place_and_count_that_were_set(monkeypatch: pytest.MonkeyPatch) -> None:
