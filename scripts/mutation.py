@@ -28,17 +28,19 @@ def main() -> None:
     options = parser.parse_args()
     known = read_journal(options.journal) if options.journal else []
     verdicts = list(known)
-    work = campaign.Campaign(options.folder)
-    order = sampled(work.mutants(options.contracts), options.seed)
     judged = {verdict.mutant for verdict in known}
-    print(f"{len(order)} mutants of {', '.join(options.contracts)}, {len(known)} in the journal", flush=True)
-    for verdict in work.run((mutant for mutant in order if mutant not in judged), options.count):
-        verdicts.append(verdict)
-        source = (ROOT / verdict.mutant.file).read_bytes()
-        print(f"{verdict.fate}: {verdict.mutant.describe(source)} {verdict.by}", flush=True)
-        if options.journal:
-            with options.journal.open("a", encoding="utf-8") as journal:
-                journal.write(verdict.to_json() + "\n")
+    with campaign.Campaign(options.folder) as work:
+        order = sampled(work.mutants(options.contracts), options.seed)
+        print(f"{len(order)} mutants of {', '.join(options.contracts)}, {len(known)} in the journal", flush=True)
+        for verdict in known:
+            work.remember(verdict)
+        for verdict in work.run((mutant for mutant in order if mutant not in judged), options.count):
+            verdicts.append(verdict)
+            source = (ROOT / verdict.mutant.file).read_bytes()
+            print(f"{verdict.fate}: {verdict.mutant.describe(source)} {verdict.by}", flush=True)
+            if options.journal:
+                with options.journal.open("a", encoding="utf-8") as journal:
+                    journal.write(verdict.to_json() + "\n")
     for line in table(verdicts):
         print(line)
 

@@ -126,21 +126,26 @@ function combinedOutput(output, opt, version) {
   return { contracts, sourceList: Object.keys(output.sources ?? {}), sources, version };
 }
 
-const options = parse(process.argv.slice(2));
-const solc = require("solc");
+function main() {
+  const options = parse(process.argv.slice(2));
+  const solc = require("solc");
 
-if (options.mode === "version") {
-  print(`solc, the solidity compiler commandline interface\nVersion: ${solc.version()}\n`);
-} else if (options.mode === "standard-json") {
-  const input = fs.readFileSync(options.files.length ? options.files[0] : 0, "utf8");
-  print(solc.compile(input, { import: importer(options) }));
-} else if (options.mode === "combined-json") {
-  const answer = solc.compile(JSON.stringify(combinedInput(options)), { import: importer(options) });
-  const output = JSON.parse(answer);
-  const errors = (output.errors ?? []).filter((error) => error.severity === "error");
-  for (const error of output.errors ?? []) process.stderr.write(error.formattedMessage + "\n");
-  if (errors.length) process.exitCode = 1;
-  else print(JSON.stringify(combinedOutput(output, options, solc.version())));
-} else {
-  fail("one of --version, --standard-json and --combined-json is needed");
+  if (options.mode === "version") {
+    print(`solc, the solidity compiler commandline interface\nVersion: ${solc.version()}\n`);
+  } else if (options.mode === "standard-json") {
+    const input = fs.readFileSync(options.files.length ? options.files[0] : 0, "utf8");
+    print(solc.compile(input, { import: importer(options) }));
+  } else if (options.mode === "combined-json") {
+    const answer = solc.compile(JSON.stringify(combinedInput(options)), { import: importer(options) });
+    const output = JSON.parse(answer);
+    const errors = (output.errors ?? []).filter((error) => error.severity === "error");
+    for (const error of output.errors ?? []) process.stderr.write(error.formattedMessage + "\n");
+    if (errors.length) process.exitCode = 1;
+    else print(JSON.stringify(combinedOutput(output, options, solc.version())));
+  } else {
+    fail("one of --version, --standard-json and --combined-json is needed");
+  }
 }
+
+if (require.main === module) main();
+else module.exports = { parse, importer, print };

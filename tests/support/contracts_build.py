@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -25,18 +26,23 @@ _ERRORS: dict[bytes, tuple[str, abi.Parameters]] = {}
 @cache
 def artifact(name: str) -> dict[str, Any]:
     """Return the artifact of the contract that `contracts/` or `contracts/mocks/` has in a file of that name."""
-    (source,) = [path for path in (ROOT / "contracts").rglob(f"{name}.sol") if path.parent.name != "interfaces"]
     CACHE.mkdir(parents=True, exist_ok=True)
-    built = CACHE / f"{name}-{_state_of(source)}.json"
     with (CACHE / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not built.exists():
-            compiled = compile_contracts(ROOT, [source])[name]
-            draft = built.with_suffix(".draft")
-            draft.write_text(json.dumps({**vars(compiled), "compiler": dict(compiled.compiler)}))
-            draft.rename(built)
-    loaded: dict[str, Any] = json.loads(built.read_text())
+        build([name])
+    loaded: dict[str, Any] = json.loads(_built(name).read_text())
     return loaded
+
+
+def build(names: Iterable[str]) -> None:
+    """Compile, in one run, those contracts that are not kept as they are now."""
+    missing = [name for name in names if not _built(name).exists()]
+    compiled = compile_contracts(ROOT, map(_source, missing))
+    for name in missing:
+        built, found = _built(name), compiled[name]
+        draft = built.with_suffix(".draft")
+        draft.write_text(json.dumps({**vars(found), "compiler": dict(found.compiler)}))
+        draft.rename(built)
 
 
 @cache
@@ -55,16 +61,26 @@ def custom_error(selector: bytes) -> tuple[str, abi.Parameters] | None:
     return _ERRORS.get(selector)
 
 
-def _state_of(source: Path) -> str:
-    """Return a hash over the compiler settings, `source` and what it imports from our own files."""
-    digest = hashlib.sha256((ROOT / "p2ptrade" / "chain" / "compiler.py").read_bytes())
+def files_of(name: str) -> set[Path]:
+    """Return the files of our own that a contract is made of: its own, and what that imports."""
     seen: set[Path] = set()
-    waiting = [source]
+    waiting = [_source(name)]
     while waiting:
         file = waiting.pop().resolve()
         if file not in seen:
             seen.add(file)
             waiting += [file.parent / imported for imported in _IMPORT.findall(file.read_text(encoding="utf-8"))]
-    for file in sorted(seen):
+    return seen
+
+
+def _source(name: str) -> Path:
+    (source,) = [path for path in (ROOT / "contracts").rglob(f"{name}.sol") if path.parent.name != "interfaces"]
+    return source
+
+
+def _built(name: str) -> Path:
+    """Return where a contract is kept: the name holds a hash over the compiler's settings and the contract's files."""
+    digest = hashlib.sha256((ROOT / "p2ptrade" / "chain" / "compiler.py").read_bytes())
+    for file in sorted(files_of(name)):
         digest.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:20]
+    return CACHE / f"{name}-{digest.hexdigest()[:20]}.json"

@@ -65,8 +65,9 @@ def test_a_seed_decides_the_order_of_all_mutants() -> None:
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
-    return Campaign(tmp_path_factory.mktemp("mutation") / "tree")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campaign]:
+    with Campaign(tmp_path_factory.mktemp("mutation") / "tree") as campaign_:
+        yield campaign_
 
 
 @pytest.mark.slow

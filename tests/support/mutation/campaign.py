@@ -1,88 +1,104 @@
 """Mutation testing of the contracts: change one thing at a time in a copy of the tree, and see whether a test notices.
 
-    campaign = Campaign(folder)
-    for verdict in campaign.run(sampled(campaign.mutants(TARGETS), SEED), count=60): ...
+    with Campaign(folder) as campaign:
+        for verdict in campaign.run(sampled(campaign.mutants(TARGETS), SEED), count=60): ...
 
-A mutant counts when it compiles and its bytecode is another than the unchanged contract's. It is killed when a test of
-its chain fails: contract tests first, then those of forge. It has survived when all pass. Left out is the gas snapshot,
-which would notice any change at all, and so are the proofs.
+A mutant counts when it compiles and the bytecode of a contract is another than without it. It is killed when a test of
+`TESTS` fails, or one of forge. It has survived when all pass. Left out are tests of gas, which would notice any change
+at all, and the proofs.
+
+Nearly all the time of a mutant that is killed would go into starting programs, so compiler and tests stay in memory;
+and the tests that killed mutants nearby go first, then the quick ones.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Any, Final, Self
 
+from p2ptrade.chain.compiler import SOLC_VERSION
+from tests.support import contracts_build
 from tests.support.mutation.assembly_mutants import assembly_mutants
 from tests.support.mutation.verdicts import Fate, Mutant, Verdict
 
 ROOT: Final = Path(__file__).resolve().parents[3]
-AUCTION_CHAIN: Final = tuple(
-    f"tests/contracts/double_auction/test_{name}.py"
-    for name in (
-        "life_of_a_slot",
-        "attacks",
-        "only_one_certificate_passes",
-        "python_and_solidity_agree",
-        "relay_stake",
-    )
+TARGETS: Final = (
+    "Ledger",
+    "AccountWord",
+    "DoubleAuction",
+    "DoubleAuctionBase",
+    "DoubleAuctionPages",
+    "BookReader",
+    "BookPasses",
+    "Outcomes",
+    "Certificate",
+    "GridData",
+    "LedgerCalls",
+    "OrderHash",
+    "Signatures",
 )
-LEDGER_CHAIN: Final = ("tests/contracts/ledger",)
-# What is mutated; the deployable contracts that its code is in; the tests that ought to notice, quick ones first.
-TARGETS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    "Ledger": (("Ledger",), LEDGER_CHAIN),
-    "AccountWord": (("Ledger", "DoubleAuction"), LEDGER_CHAIN + AUCTION_CHAIN),
-    "DoubleAuction": (("DoubleAuction",), AUCTION_CHAIN),
-    "BookReader": (("DoubleAuction",), AUCTION_CHAIN),
-    "BookPasses": (("DoubleAuction",), AUCTION_CHAIN),
-    "Certificate": (("DoubleAuction",), AUCTION_CHAIN),
-    "GridData": (("DoubleAuction", "GridLimits"), ("tests/contracts/grid_limits", *AUCTION_CHAIN)),
-    "LedgerCalls": (("DoubleAuction", "Ledger"), LEDGER_CHAIN + AUCTION_CHAIN),
-    "OrderHash": (("DoubleAuction", "RelayStake"), AUCTION_CHAIN),
-    "Signatures": (("DoubleAuction", "RelayStake"), AUCTION_CHAIN),
-}
+"""What is mutated: the ledger, the clearing, and the libraries that both are made of."""
+DEPLOYED: Final = ("Ledger", "ParticipantRegistry", "DoubleAuction", "DoubleAuctionPages", "RelayStake")
+"""The contracts that have code of the targets, and that the tests deploy."""
+TESTS: Final = (
+    "tests/contracts/ledger",
+    "tests/contracts/participant_registry",
+    *(
+        f"tests/contracts/double_auction/test_{name}.py"
+        for name in (
+            "life_of_a_slot",
+            "attacks",
+            "pages",
+            "only_one_certificate_passes",
+            "relay_stake",
+            "python_and_solidity_agree",
+        )
+    ),
+)
 COPIED: Final = ("contracts", "p2ptrade", "tests", "foundry.toml", "pyproject.toml", "scripts")
-LINKED: Final = ("node_modules", ".cache/solcx")
 SEED: Final = "20261121"
-CHAIN_TIMEOUT_S: Final = 900
-DOES_NOT_COMPILE: Final = 9
-BUILD: Final = f"""
-import json, sys
-from p2ptrade.errors import InputError
-from tests.support.contracts_build import artifact
-try:
-    print(json.dumps([artifact(name)["bytecode"] for name in sys.argv[1:]]))
-except InputError:
-    sys.exit({DOES_NOT_COMPILE})
-"""
+FORGE_TIMEOUT_S: Final = 900
 
 
 class Campaign:
-    """A copy of the project in which contracts are changed."""
+    """A copy of the project in which contracts are changed, and the programs that judge them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._bytecode: dict[str, str] = {}
-        self._passing: set[str] = set()
-        self._kept: set[Path] = set()
+        self._killed: list[Verdict] = []
         shutil.rmtree(folder, ignore_errors=True)
         for name in COPIED:
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             copy(ROOT / name, folder / name)
-        for name in LINKED:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).symlink_to(ROOT / name)
+        (folder / "node_modules").symlink_to(ROOT / "node_modules")
         for built in (".cache/contracts-under-test", ".cache/forge"):
             if (ROOT / built).exists():
                 shutil.copytree(ROOT / built, folder / built)
+        here = "tests/support/mutation"
+        self._solc = self._start("node", f"{here}/resident_solc.cjs")
+        self._install_compiler(f"{here}/resident_solc.cjs", int(self._answer(self._solc)))
+        self._judge = self._start(sys.executable, "-m", f"{here}/judge".replace("/", "."), *TESTS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for program in (self._judge, self._solc):
+            assert program.stdin is not None
+            program.stdin.close()  # which ends it
+            program.wait()
 
     # ------------------------------------------------------------------------------------------------- the mutants
 
@@ -95,7 +111,7 @@ class Campaign:
             "FOUNDRY_CACHE_PATH": ".cache/slither/cache",
         }
         script = Path(__file__).with_name("slither_mutants.py")
-        done = self._call([ROOT / ".venv-slither/bin/python", script, *TARGETS], environment)
+        done = self._call(ROOT / ".venv-slither/bin/python", script, *TARGETS, environment=environment)
         if done.returncode:
             raise RuntimeError(f"slither made no mutants: {done.stderr[-2000:]}")
         return [Mutant(**fields) for fields in json.loads(done.stdout)]
@@ -125,81 +141,124 @@ class Campaign:
 
     def judge(self, mutant: Mutant) -> Verdict:
         """Say what becomes of a mutant."""
-        expected = self._unchanged(mutant.contract)
+        _ = self._quick_first  # all tests pass without a mutant
         file = self.folder / mutant.file
         source = file.read_bytes()
         file.write_bytes(mutant.apply(source))
         try:
-            built = self._build(mutant.contract)
-            if built is None:
-                return Verdict(mutant, Fate.INVALID)
-            if built == expected:
-                return Verdict(mutant, Fate.SAME)
-            killer = self._killer(mutant.contract)
-            return Verdict(mutant, Fate.KILLED if killer else Fate.SURVIVED, killer)
+            verdict = self._verdict(mutant)
         finally:
             file.write_bytes(source)
             self._forget_builds()
+        self.remember(verdict)
+        return verdict
 
-    def _unchanged(self, contract: str) -> str:
-        """Return the bytecode of the unchanged contracts, once it is known that its tests pass without a mutant."""
-        if contract not in self._bytecode:
-            built = self._build(contract)
-            assert built is not None, f"{contract} does not compile as it is"
-            files = [file for file in TARGETS[contract][1] if file not in self._passing]
-            killer = self._failing(files) or ("" if self._passing else self._failing_in_forge())
-            assert not killer, f"the tests of {contract} fail without a mutant: {killer}"
-            self._passing.update(files)
-            self._kept.update((self.folder / ".cache/contracts-under-test").iterdir())
-            self._bytecode[contract] = built
-        return self._bytecode[contract]
+    def remember(self, verdict: Verdict) -> None:
+        """Let the test that killed this mutant be the first to see mutants nearby."""
+        if verdict.fate is Fate.KILLED:
+            self._killed.append(verdict)
+
+    def _verdict(self, mutant: Mutant) -> Verdict:
+        touched = [name for name in DEPLOYED if ROOT / mutant.file in contracts_build.files_of(name)]
+        built = self._ask(build=touched)
+        if built is None:
+            return Verdict(mutant, Fate.INVALID)
+        if all(self._unchanged[name] == built[name] for name in touched):
+            return Verdict(mutant, Fate.SAME)
+        killer = self._ask(run=self._order(mutant))["failed"] or self._failing_in_forge()
+        return Verdict(mutant, Fate.KILLED if killer else Fate.SURVIVED, killer)
+
+    def _order(self, mutant: Mutant) -> list[str]:
+        """Return the tests in the order in which they are likely to be done soonest."""
+        near = sorted(
+            (verdict for verdict in self._killed if verdict.mutant.file == mutant.file),
+            key=lambda verdict: abs(verdict.mutant.start - mutant.start),
+        )
+        return list(dict.fromkeys([verdict.by for verdict in near] + self._quick_first))
+
+    @cached_property
+    def _unchanged(self) -> dict[str, str]:
+        """The bytecode of the contracts as they are; what was built for that is kept."""
+        built: dict[str, str] = self._ask(build=DEPLOYED)
+        return built
+
+    @cached_property
+    def _quick_first(self) -> list[str]:
+        """All tests, quick ones first; they pass without a mutant, in the order of the files and in this."""
+        assert self._unchanged
+        once = self._ask(run=[])
+        tests = sorted(once["seconds"], key=once["seconds"].get)
+        killer = once["failed"] or self._ask(run=tests)["failed"] or self._failing_in_forge()
+        assert not killer, f"a test fails without a mutant: {killer}"
+        self._kept = set((self.folder / ".cache/contracts-under-test").iterdir())
+        return tests
 
     def _forget_builds(self) -> None:
         for path in (self.folder / ".cache/contracts-under-test").iterdir():
             if path not in self._kept:
                 path.unlink()
 
-    def _build(self, contract: str) -> str | None:
-        """Return the bytecode of the contracts that the code of `contract` is in, or nothing if it does not compile."""
-        deployables, _ = TARGETS[contract]
-        done = self._call([sys.executable, "-c", BUILD, *deployables])
-        if done.returncode == DOES_NOT_COMPILE:
-            return None
-        if done.returncode:
-            raise RuntimeError(f"building a mutant of {contract} failed: {done.stderr[-2000:]}")
-        return done.stdout
-
-    def _killer(self, contract: str) -> str:
-        """Return the first test of the chain that fails, or nothing."""
-        return self._failing(TARGETS[contract][1]) or self._failing_in_forge()
-
-    def _failing(self, files: Sequence[str]) -> str:
-        if not files:
-            return ""
-        options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow and not soak", "--no-header"]
-        done = self._call([sys.executable, "-m", "pytest", *options, *files], timeout_s=CHAIN_TIMEOUT_S)
-        return _first(done, ("FAILED", "ERROR")) if done.returncode else ""
-
     def _failing_in_forge(self) -> str:
-        done = self._call([ROOT / "scripts/forge.sh", "test", "--fail-fast"], timeout_s=CHAIN_TIMEOUT_S)
-        return "forge: " + _first(done, ("[FAIL", "Error")) if done.returncode else ""
+        done = self._call(ROOT / "scripts/forge.sh", "test", "--fail-fast")
+        if not done.returncode:
+            return ""
+        failed = [line for line in done.stdout.splitlines() if line.startswith(("[FAIL", "Error"))]
+        return f"forge: {failed[0][:200] if failed else (done.stderr or done.stdout)[-200:]}"
+
+    # ------------------------------------------------------------------------------------------------ their programs
+
+    def _install_compiler(self, client: str, port: int) -> None:
+        """Put a compiler where that of the copy is looked for, which asks the one in memory."""
+        compiler = f".cache/solcx/solc-v{SOLC_VERSION}"
+        version = subprocess.run([ROOT / compiler, "--version"], capture_output=True, text=True, check=True).stdout
+        path = self.folder / compiler
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(
+            f"#!/bin/sh\nif [ \"$1\" = --version ]; then\ncat <<'EOF'\n{version}EOF\nexit 0\nfi\n"
+            f'exec node {shlex.quote(str(self.folder / client))} {port} "$@"\n'
+        )
+        path.chmod(0o755)
+
+    def _start(self, *command: str) -> subprocess.Popen[str]:
+        with (self.folder / "programs.log").open("a") as log:
+            return subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=_environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+
+    def _answer(self, program: subprocess.Popen[str]) -> str:
+        assert program.stdout is not None
+        line = program.stdout.readline()
+        if not line:
+            log = (self.folder / "programs.log").read_text()
+            raise RuntimeError(f"a program of the campaign has ended: {log[-2000:]}")
+        return line
+
+    def _ask(self, **request: Sequence[str]) -> Any:
+        assert self._judge.stdin is not None
+        self._judge.stdin.write(json.dumps(request) + "\n")
+        self._judge.stdin.flush()
+        return json.loads(self._answer(self._judge))
 
     def _call(
-        self, command: Sequence[str | Path], environment: dict[str, str] | None = None, timeout_s: int = 600
+        self, *command: str | Path, environment: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        # Warnings are no reason: the compiler of the artifacts takes a mutant with an unused variable.
-        dropped = ("PYTEST", "FOUNDRY_DENY")
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
-        inherited |= {"PYTHONDONTWRITEBYTECODE": "1"} | (environment or {})
+        environment = _environment() | (environment or {})
         try:
             return subprocess.run(
-                command, cwd=self.folder, env=inherited, capture_output=True, text=True, timeout=timeout_s
+                command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=FORGE_TIMEOUT_S
             )
         except subprocess.TimeoutExpired:
-            return subprocess.CompletedProcess(command, 124, "", f"more than {timeout_s} s")
+            return subprocess.CompletedProcess(command, 124, "", f"more than {FORGE_TIMEOUT_S} s")
 
 
-def _first(done: subprocess.CompletedProcess[str], starts: tuple[str, ...]) -> str:
-    """Return the first line that says what failed, or how the run ended."""
-    lines = [line for line in done.stdout.splitlines() if line.startswith(starts)]
-    return lines[0][:200] if lines else f"exit {done.returncode}: {(done.stderr or done.stdout)[-200:]}"
+def _environment() -> dict[str, str]:
+    """Return ours, without what is about this run of tests; warnings are no reason to refuse a mutant, either."""
+    dropped = ("PYTEST", "FOUNDRY_DENY")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    return kept | {"PYTHONDONTWRITEBYTECODE": "1"}
