@@ -20,7 +20,9 @@ uint32 constant BONDS_ACCOUNT = 6;
 uint32 constant STAKES_ACCOUNT = 7;
 /// @dev Money set aside for rewards.
 uint32 constant REWARDS_ACCOUNT = 8;
-/// @dev Last of the system accounts that exist; 9 to 15 are reserved.
-uint32 constant LAST_SYSTEM_ACCOUNT = 8;
+/// @dev Money that a market sets aside for those who paid more than the retailer alone would have cost them.
+uint32 constant GUARANTEE_ACCOUNT = 9;
+/// @dev Last of the system accounts that exist; 10 to 15 are reserved.
+uint32 constant LAST_SYSTEM_ACCOUNT = 9;
 /// @dev Participants' accounts start here.
 uint32 constant FIRST_PARTICIPANT = 16;

@@ -15,10 +15,11 @@ from p2ptrade.audit.replay import ZERO_ADDRESS, CashMoved, CreditsTransferred, T
 from p2ptrade.chain import abi
 from p2ptrade.chain.client import ChainClient, Log
 from p2ptrade.chain.contracts.ledger import moved_entries
+from p2ptrade.domain.settlement import SystemAccount
 from p2ptrade.domain.units import AccountId, AmountMicro, SlotNumber
 
 AUDITED: Final = ("Credits", "Ledger", "DoubleAuction", "Settlement", "EnergyToken", "Tariffs")
-_LAST_SYSTEM_ACCOUNT: Final = 8
+_LAST_SYSTEM_ACCOUNT: Final = int(SystemAccount.GUARANTEE)
 _FIRST_PARTICIPANT: Final = 16
 
 

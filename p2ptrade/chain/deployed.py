@@ -16,6 +16,7 @@ from p2ptrade.chain.contracts.double_auction import DoubleAuction
 from p2ptrade.chain.contracts.energy_token import EnergyToken
 from p2ptrade.chain.contracts.green_certificate import GreenCertificate
 from p2ptrade.chain.contracts.grid_limits import GridLimits
+from p2ptrade.chain.contracts.guarantee import Guarantee
 from p2ptrade.chain.contracts.ledger import Ledger
 from p2ptrade.chain.contracts.participant_registry import ParticipantRegistry
 from p2ptrade.chain.contracts.relay_stake import RelayStake
@@ -175,6 +176,12 @@ class Market:
         """Return the demurrage; nothing in a market without it."""
         address = self.deployment.contracts.get("Demurrage")
         return None if address is None else Demurrage(self.client, address)
+
+    @property
+    def guarantee(self) -> Guarantee | None:
+        """Return the guarantee; nothing in a market without it."""
+        address = self.deployment.contracts.get("Guarantee")
+        return None if address is None else Guarantee(self.client, address)
 
     @property
     def auction_domain(self) -> Domain:

@@ -14,7 +14,7 @@ from p2ptrade.chain.abi import load
 from p2ptrade.chain.contracts.authority import Role
 from p2ptrade.chain.contracts.settlement import rules_struct
 from p2ptrade.chain.function_roles import CONTRACT_ROLES, FUNCTION_ROLES, MOVERS
-from p2ptrade.chain.market_parameters import Holders, Plan
+from p2ptrade.chain.market_parameters import Holders, Parameters, Plan
 from p2ptrade.domain.demurrage import Demurrage
 from p2ptrade.domain.issuing import IssuingTerms
 from p2ptrade.domain.settlement import SystemAccount
@@ -104,9 +104,11 @@ def steps(plan: Plan, deployer: ChecksumAddress) -> list[Step]:
             ),
         ),
         *_demurrage(given.demurrage),
+        *_guarantee(given, plan.first_day),
         Step("roles", lambda at: (at["Authority"], _multicall(_role_calls(plan, at)))),
         *_wiring(plan.holders),
-        *_movers(given.demurrage),
+        *_guarantee_owner(given, plan.holders),
+        *_movers(given),
         *_issuing(given.issuing),
         Step("hand over", lambda at: (at["Authority"], _multicall(_hand_over(plan, deployer)))),
     ]
@@ -144,9 +146,26 @@ def _demurrage(rule: Demurrage) -> list[Step]:
     ]
 
 
-def _movers(rule: Demurrage) -> list[Step]:
+def _guarantee(given: Parameters, first_day: int) -> list[Step]:
+    """Return the creation of the guarantee in a market that has it."""
+    days, most = given.guarantee_period_days, given.guarantee_most_micro
+    return [
+        _creation("Guarantee", lambda at: (at["Authority"], at["Ledger"], at["Settlement"], first_day, days, most))
+        for _ in range(days > 0)
+    ]
+
+
+def _guarantee_owner(given: Parameters, holders: Holders) -> list[Step]:
+    """Return what lets the treasurer pay into the guarantee account; nobody can in a market without it."""
+    account = int(SystemAccount.GUARANTEE)
+    name, owner = f"owner of account {account}", _fixed(account, holders.treasurer)
+    return [_call(name, "Ledger", "setSystemOwner", owner) for _ in range(given.guarantee_period_days > 0)]
+
+
+def _movers(given: Parameters) -> list[Step]:
     """Return what lets the market's contracts move cash."""
-    movers = [name for name in MOVERS if name != "Demurrage" or rule.is_on]
+    options = {"Demurrage": given.demurrage.is_on, "Guarantee": given.guarantee_period_days > 0}
+    movers = [name for name in MOVERS if options.get(name, True)]
     return [_call(f"{name} moves cash", "Ledger", "setMover", _mover(name)) for name in movers]
 
 
@@ -173,6 +192,8 @@ def _role_calls(plan: Plan, at: Addresses) -> list[bytes]:
     authority = load("Authority")
     calls = []
     for contract, role, functions in FUNCTION_ROLES:
+        if contract not in at:
+            continue
         selectors = [load(contract).function(name).selector for name in functions]
         calls.append(authority.function("setTargetFunctionRole").call_data(at[contract], selectors, int(role)))
     granted = [*((role, at[contract]) for contract, role in CONTRACT_ROLES if contract in at), *plan.holders.of()]

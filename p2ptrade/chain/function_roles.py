@@ -4,7 +4,8 @@ from typing import Final
 
 from p2ptrade.chain.contracts.authority import Role
 
-# Contract, role, functions. A function that is not listed is the admin's alone, or open to everybody in the contract.
+# Contract, role, functions, of the contracts that a market has. A function that is not listed is the admin's alone, or
+# open to everybody in the contract.
 FUNCTION_ROLES: Final[tuple[tuple[str, Role, tuple[str, ...]], ...]] = (
     ("Credits", Role.TREASURER, ("recordDeposit", "recordPayout")),
     ("Credits", Role.ISSUER, ("issue",)),
@@ -22,6 +23,7 @@ FUNCTION_ROLES: Final[tuple[tuple[str, Role, tuple[str, ...]], ...]] = (
     ("Tariffs", Role.RETAILER, ("publish",)),
     ("DoubleAuction", Role.MARKET, ("handOver",)),
     ("EnergyToken", Role.MARKET, ("mint",)),
+    ("Guarantee", Role.ISSUER, ("pay",)),
 )
 # Roles that contracts hold, those that a market has.
 CONTRACT_ROLES: Final[tuple[tuple[str, Role], ...]] = (
@@ -30,4 +32,4 @@ CONTRACT_ROLES: Final[tuple[tuple[str, Role], ...]] = (
     ("Settlement", Role.MARKET),
 )
 # Contracts that move cash in the ledger, those that a market has. The ledger keeps this list itself (ILedger.setMover).
-MOVERS: Final = ("DoubleAuction", "RelayStake", "Settlement", "Rewards", "Demurrage")
+MOVERS: Final = ("DoubleAuction", "RelayStake", "Settlement", "Rewards", "Demurrage", "Guarantee")

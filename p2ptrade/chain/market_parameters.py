@@ -76,6 +76,8 @@ class Parameters:
     reward_subsidy_micro: int = 100 * MICRO_PER_CREDIT
     issuing: IssuingTerms = field(default_factory=IssuingTerms)
     demurrage: Demurrage = NO_DEMURRAGE
+    guarantee_period_days: int = 0  # none
+    guarantee_most_micro: int = 20 * MICRO_PER_CREDIT
     rules: SettlementRules = field(
         default_factory=lambda: SettlementRules(
             deviation=Deviation(PriceMicroPerKwh(1_000), EnergyWh(50), SharePpm(100_000)),

@@ -56,6 +56,8 @@ def deployment_plan(settings: DeploySettings, now_s: int) -> Plan:
         reward_subsidy_micro=settings.reward_subsidy_micro,
         issuing=_issuing(settings.issuing),
         demurrage=Demurrage(SharePpm(settings.demurrage_ppm_per_day), AmountMicro(settings.demurrage_free_micro)),
+        guarantee_period_days=settings.guarantee_period_days,
+        guarantee_most_micro=settings.guarantee_most_micro,
         rules=SettlementRules(
             deviation=Deviation(
                 PriceMicroPerKwh(rules.deviation_micro_per_kwh),

@@ -160,6 +160,14 @@ class DeploySettings(Section):
         description="What a day takes of idle cash above the free amount; 0 for a market without demurrage.",
     )
     demurrage_free_micro: Whole = _MARKET.demurrage.free_micro
+    guarantee_period_days: Annotated[int, BeforeValidator(_no_bool), Field(ge=0, le=366)] = Field(
+        default=_MARKET.guarantee_period_days,
+        description="Days over which nobody pays more than the retailer alone would cost; 0 for no guarantee.",
+    )
+    guarantee_most_micro: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, lt=2**63)] = Field(
+        default=_MARKET.guarantee_most_micro,
+        description="What the guarantee refunds an account at most for a period.",
+    )
     quorum: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=255)] = _MARKET.rules.quorum
     tolerance_wh: Whole = _MARKET.rules.deviation.tolerance
     tolerance_ppm: Share = _MARKET.rules.deviation.tolerance_share

@@ -35,6 +35,7 @@ class SystemAccount(IntEnum):
     BONDS = 6
     STAKES = 7
     REWARDS = 8
+    GUARANTEE = 9
 
 
 class ImbalanceRule(IntEnum):

@@ -20,6 +20,7 @@ _SETTLEMENT_REASONS: Final = {
     "Corrected": "correction of slot {slot}",
 }
 _REWARD_REASONS: Final = {"PeriodPaid": "reward of period {period}"}
+_GUARANTEE_REASONS: Final = {"GuaranteePaid": "guarantee of period {period}"}
 _DEMURRAGE_REASONS: Final = {"Collected": "demurrage up to day {day}"}
 
 
@@ -81,6 +82,8 @@ def _reasons(market: Market) -> dict[bytes, str]:
     ]
     if market.demurrage is not None:
         speaking.append((market.demurrage, _DEMURRAGE_REASONS))
+    if market.guarantee is not None:
+        speaking.append((market.guarantee, _GUARANTEE_REASONS))
     for contract, texts in speaking:
         for name, text in texts.items():
             for record in contract.events(name, first=market.first_block):

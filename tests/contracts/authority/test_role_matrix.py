@@ -92,8 +92,9 @@ MATRIX: Final[dict[str, dict[str, Role | str | tuple[Role | str, ...]]]] = {
     ),
     "Rewards": {"pay": OPEN},
     "Demurrage": {"collect": OPEN},
+    "Guarantee": {"pay": Role.ISSUER, "setAuthority": NOBODYS},
 }
-CASH_MOVERS: Final = ("DoubleAuction", "RelayStake", "Settlement", "Rewards", "Demurrage")
+CASH_MOVERS: Final = ("DoubleAuction", "RelayStake", "Settlement", "Rewards", "Demurrage", "Guarantee")
 
 DENIED: Final = {
     "AccessManagedUnauthorized",
@@ -117,7 +118,8 @@ def deployed(session_chain: Chain, session_platform: object) -> Deployed:
         oracles, holder[Role.RETAILER], holder[Role.GUARDIAN], holder[Role.ISSUER],
     )  # fmt: skip
     deployer = chain.address("deployer of the plan")
-    with_all_options = Parameters(demurrage=Demurrage(SharePpm(1_000), AmountMicro(10_000_000)))
+    demurrage = Demurrage(SharePpm(1_000), AmountMicro(10_000_000))
+    with_all_options = Parameters(demurrage=demurrage, guarantee_period_days=30)
     plan = Plan(with_all_options, holders, first_day=chain.now_s() // 86_400)
     addresses: dict[str, Any] = {}
     for step in steps(plan, deployer):

@@ -286,7 +286,7 @@ def test_an_uncovered_debit_is_refused_as_a_whole(platform: Platform) -> None:
 
 
 @pytest.mark.parametrize("function", ["move", "settle"])
-@pytest.mark.parametrize("account", [0, 9, 15, NOBODY, 2**32 - 1])
+@pytest.mark.parametrize("account", [0, 10, 15, NOBODY, 2**32 - 1])
 def test_a_movement_of_nobody_is_refused(platform: Platform, function: str, account: int) -> None:
     alice = platform.admit("alice", cash_micro=100)
 
@@ -325,10 +325,10 @@ def test_the_top_byte_of_the_cash_is_used_like_the_others(platform: Platform, ca
 def test_every_system_account_takes_cash(platform: Platform) -> None:
     alice = platform.admit("alice", cash_micro=100)
 
-    told = move(platform, (alice, -80), *((account, 10) for account in range(1, 9)))
+    told = move(platform, (alice, -90), *((account, 10) for account in range(1, 10)))
 
-    assert [platform.cash(account) for account in range(1, 9)] == [10] * 8
-    assert len(told) == 9
+    assert [platform.cash(account) for account in range(1, 10)] == [10] * 9
+    assert len(told) == 10
 
 
 def test_a_deposit_fills_int64_and_no_more(platform: Platform) -> None:

@@ -156,6 +156,18 @@ def test_plan_sets_the_terms_of_the_rules_that_give_something_and_has_demurrage_
     assert other - usual == {"terms of clean energy", "Demurrage", "Demurrage moves cash"}
 
 
+def test_a_market_has_a_guarantee_only_if_asked(tmp_path: Path) -> None:
+    def steps_with(options: str) -> set[str]:
+        settings = load_settings(written(tmp_path, f"[deploy]\nholders.dev = true\n{options}"))
+        return {step.name for step in steps(deployment_plan(settings.deploy, 0), dev_key(0).address)}
+
+    assert steps_with("guarantee_period_days = 30\n") ^ steps_with("") == {
+        "Guarantee",
+        "owner of account 9",
+        "Guarantee moves cash",
+    }
+
+
 def test_process_is_killed_only_at_the_place_and_count_that_were_set(monkeypatch: pytest.MonkeyPatch) -> None:
     killed: list[int] = []
     monkeypatch.setattr(os, "kill", lambda pid, number: killed.append(number))
