@@ -19,8 +19,9 @@ from p2ptrade.transport.clients import OracleClient
 from p2ptrade.transport.schemas.metering import ReadingProof
 from p2ptrade.wallet import human
 from p2ptrade.wallet.bill import Bill, make_bill
+from p2ptrade.wallet.bill_page import bill_html
 from p2ptrade.wallet.bill_source import read_bill_lines
-from p2ptrade.wallet.bill_text import bill_csv, bill_document, bill_html, bill_text
+from p2ptrade.wallet.bill_text import bill_csv, bill_document, bill_text
 
 _PDF_LINES: Final = 62
 FileOption = Annotated[Path | None, typer.Option(metavar="FILE", help="Write it there.")]

@@ -6,7 +6,7 @@ same metered energy bought from and sold to the retailer at its tariffs.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
@@ -36,13 +36,17 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class Metered:
-    """What was metered and how it was settled; corrections are paid apart. `transaction` has the settled page."""
+    """What was metered, as it stands now, and how it was settled at first; corrections are paid apart.
+
+    `transaction` has the settled page, `correction_transaction` the newest correction of the account.
+    """
 
     reading: MeteredAccount
     settlement: AccountSettlement
     prices: RetailPrices
     transaction: str
     correction_micro: AmountMicro = NO_MONEY
+    correction_transaction: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +95,15 @@ class BillLine:
     provisional: str | None
     clearing_transaction: str | None
     settlement_transaction: str | None
+    correction_transaction: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class BillDay:
-    """One local day, of 92, 96 or 100 slots."""
+    """One local day, of 23, 24 or 25 hours."""
 
     day: date
+    hours: int
     lines: tuple[BillLine, ...]
 
     @property
@@ -153,6 +159,7 @@ def bill_line(slot: SlotNumber, trade: Trade | None, metered: Metered | None) ->
         provisional=_provisional(metered),
         clearing_transaction=None if trade is None else trade.transaction,
         settlement_transaction=None if metered is None else metered.transaction,
+        correction_transaction=None if metered is None else metered.correction_transaction,
     )
 
 
@@ -162,8 +169,13 @@ def make_bill(account: int, zone: ZoneInfo, lines: Sequence[BillLine]) -> Bill:
     def local_day(line: BillLine) -> date:
         return datetime.fromtimestamp(start_of(line.slot), zone).date()
 
-    days = tuple(BillDay(day, tuple(group)) for day, group in groupby(lines, local_day))
+    days = tuple(BillDay(day, _hours(day, zone), tuple(group)) for day, group in groupby(lines, local_day))
     return Bill(account, zone, days)
+
+
+def _hours(day: date, zone: ZoneInfo) -> int:
+    begins, ends = (datetime.combine(each, time(), zone) for each in (day, day + timedelta(days=1)))
+    return round((ends.timestamp() - begins.timestamp()) / 3600)
 
 
 def _traded(trade: Trade) -> BillSums:

@@ -15,7 +15,7 @@ from p2ptrade.chain.packing import unpack_positions
 from p2ptrade.chain.settled_pages import page_in, transaction_inputs
 from p2ptrade.chain.settlement_page import unpack_corrections, unpack_slot
 from p2ptrade.domain.grid_data import GridData
-from p2ptrade.domain.metered import NO_MONEY, ClearedSlot, MeteredAccount
+from p2ptrade.domain.metered import ClearedSlot, MeteredAccount
 from p2ptrade.domain.settlement import (
     settle_correction,
     settle_slot,
@@ -111,14 +111,13 @@ def _metered(
     rules = market.settlement.rules(slot)
     whole = settle_slot(settled.accounts, cleared, prices, rules)
     own = next(each for each in whole.accounts if each.account == account)
-    corrections = [
-        settle_correction(before, after, prices, rules)
-        for record in market.settlement.events("Corrected", first=market.first_block, where={"slot": slot})
-        for before, after in unpack_corrections(record.values["corrections"])
-        if before.account == account
-    ]
-    corrected = AmountMicro(sum(corrections, NO_MONEY))
-    return Metered(readings[account], own, prices, settled.transaction, corrected)
+    stands, corrected, corrected_by = readings[account], 0, None
+    for record in market.settlement.events("Corrected", first=market.first_block, where={"slot": slot}):
+        for before, after in unpack_corrections(record.values["corrections"]):
+            if before.account == account:
+                corrected += settle_correction(before, after, prices, rules)
+                stands, corrected_by = after, _hex(record.log.transaction_hash)
+    return Metered(stands, own, prices, settled.transaction, AmountMicro(corrected), corrected_by)
 
 
 def _hex(data: bytes) -> str:

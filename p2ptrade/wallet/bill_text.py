@@ -1,17 +1,17 @@
-"""A bill as documents: JSON and CSV for machines, text and HTML for people; every amount says its unit."""
+"""A bill as documents: JSON and CSV for machines, text for people; every amount says its unit."""
 
 import csv
 import io
 from dataclasses import asdict
 from datetime import UTC, datetime
-from html import escape
 from typing import Any, Final
 
 from p2ptrade.domain.slot import start_of
 from p2ptrade.wallet import human
 from p2ptrade.wallet.bill import Bill, BillDay, BillLine, BillSums
 
-_LABELS: Final = (
+HOURS: Final = 24
+LABELS: Final = (
     ("bought_micro", "Energy bought from neighbours"),
     ("charges_micro", "Network charges and market fee on it"),
     ("sold_micro", "Energy sold to neighbours"),
@@ -33,11 +33,7 @@ _COLUMNS: Final = (
     "provisional",
     "clearing_transaction",
     "settlement_transaction",
-)
-_STYLE: Final = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}"
-    "table{border-collapse:collapse;width:100%;margin:1rem 0}th,td{padding:.25rem .5rem;text-align:right;"
-    "border-bottom:1px solid #ccc}th:first-child,td:first-child{text-align:left}.provisional{font-style:italic}"
+    "correction_transaction",
 )
 
 
@@ -51,6 +47,7 @@ def bill_document(bill: Bill) -> dict[str, Any]:
         "days": [
             {
                 "day": day.day.isoformat(),
+                "hours": day.hours,
                 "slots": len(day.lines),
                 "provisional": day.provisional,
                 "sums": _sums(day.sums),
@@ -72,8 +69,8 @@ def bill_csv(bill: Bill) -> str:
 
 def bill_text(bill: Bill) -> str:
     """Return the bill as lines for a screen or a plain page."""
-    lines = [f"Bill of account {bill.account}, {_period(bill)}", ""]
-    for name, label in _LABELS:
+    lines = [f"Bill of account {bill.account}, {period(bill)}", ""]
+    for name, label in LABELS:
         amount = getattr(bill.sums, name)
         if amount:
             lines.append(f"{label:<42}{human.credits_of(amount):>26}")
@@ -81,40 +78,19 @@ def bill_text(bill: Bill) -> str:
     lines += [
         f"{word:<42}{human.credits_of(abs(bill.sums.total_micro)):>26}",
         "",
-        _comparison(bill),
+        comparison(bill),
         "",
         f"{'day':<12}{'bought':>14}{'sold':>14}{'metered in':>14}{'metered out':>14}{'total':>24}{'saved':>24}",
     ]
     lines += [_day_text(day) for day in bill.days]
+    lines += [f"{day.day.isoformat()} had {day.hours} hours" for day in bill.days if day.hours != HOURS]
     if bill.provisional:
         lines += ["", "* provisional: something of the day is estimated or not settled yet"]
     return "\n".join(lines) + "\n"
 
 
-def bill_html(bill: Bill) -> str:
-    """Return the bill as one page that needs nothing else."""
-    sums = "".join(
-        f"<tr><td>{escape(label)}</td><td>{human.credits_of(getattr(bill.sums, name))}</td></tr>"
-        for name, label in _LABELS
-        if getattr(bill.sums, name)
-    )
-    total = human.credits_of(abs(bill.sums.total_micro))
-    word = "You get" if bill.sums.total_micro >= 0 else "You pay"
-    days = "".join(_day_html(day) for day in bill.days)
-    slots = "".join(_slot_html(bill, line) for line in bill.lines)
-    note = "<p class=provisional>Lines in italics are provisional.</p>" if bill.provisional else ""
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Bill of account {bill.account}</title>'
-        f"<style>{_STYLE}</style></head><body><h1>Bill of account {bill.account}</h1><p>{escape(_period(bill))}</p>"
-        f"<table>{sums}<tr><th>{word}</th><th>{total}</th></tr></table><p>{escape(_comparison(bill))}</p>{note}"
-        "<h2>Days</h2><table><tr><th>Day</th><th>Bought</th><th>Sold</th><th>Metered in</th><th>Metered out</th>"
-        f"<th>Total</th><th>Saved</th></tr>{days}</table><h2>Quarter hours</h2><table><tr><th>Start</th><th>Bought</th>"
-        "<th>Sold</th><th>Price</th><th>Metered</th><th>Total</th><th>Saved</th><th>Proof</th></tr>"
-        f"{slots}</table></body></html>\n"
-    )
-
-
-def _period(bill: Bill) -> str:
+def period(bill: Bill) -> str:
+    """Return the days of a bill for its heading."""
     if not bill.days:
         return "no slot of this account in the period"
     first, last = bill.days[0].day, bill.days[-1].day
@@ -122,11 +98,15 @@ def _period(bill: Bill) -> str:
     return f"{days}, times of {bill.zone.key}"
 
 
-def _comparison(bill: Bill) -> str:
-    saved = bill.sums.saving_micro
-    word = "less well" if saved < 0 else "better"
-    without = human.credits_of(bill.sums.without_market_micro)
-    return f"With the retailer alone it would have been {without}: you did {human.credits_of(abs(saved))} {word}."
+def comparison(bill: Bill) -> str:
+    """Return what the retailer alone would have cost, and what the market saved, in a sentence."""
+    without, saved = bill.sums.without_market_micro, bill.sums.saving_micro
+    word = "got" if without > 0 else "paid"
+    difference = "you did worse by" if saved < 0 else "you saved"
+    return (
+        f"With the retailer alone you would have {word} {human.credits_of(abs(without))}: "
+        f"{difference} {human.credits_of(abs(saved))}."
+    )
 
 
 def _sums(sums: BillSums) -> dict[str, int]:
@@ -146,6 +126,7 @@ def _row(bill: Bill, line: BillLine) -> dict[str, Any]:
         "provisional": line.provisional,
         "clearing_transaction": line.clearing_transaction,
         "settlement_transaction": line.settlement_transaction,
+        "correction_transaction": line.correction_transaction,
     }
 
 
@@ -156,34 +137,3 @@ def _day_text(day: BillDay) -> str:
     mark = "*" if day.provisional else ""
     cells = "".join(f"{human.kwh(energy):>14}" for energy in energies)
     return f"{day.day.isoformat() + mark:<12}{cells}" + "".join(f"{human.credits_of(each):>24}" for each in amounts)
-
-
-def _day_html(day: BillDay) -> str:
-    sums = day.sums
-    energies = (sums.bought_wh, sums.sold_wh, sums.withdrawn_wh, sums.injected_wh)
-    cells = [day.day.isoformat(), *map(human.kwh, energies)]
-    cells += [human.credits_of(sums.total_micro), human.credits_of(sums.saving_micro)]
-    return _row_html(cells, provisional=day.provisional)
-
-
-def _slot_html(bill: Bill, line: BillLine) -> str:
-    sums = line.sums
-    start = datetime.fromtimestamp(start_of(line.slot), bill.zone).strftime("%Y-%m-%d %H:%M %Z")
-    price = line.price_half_micro_per_kwh
-    proofs = [each[:14] + "…" for each in (line.clearing_transaction, line.settlement_transaction) if each]
-    cells = [
-        start,
-        human.kwh(sums.bought_wh),
-        human.kwh(sums.sold_wh),
-        "" if price is None else human.cents_per_kwh(price, half=True),
-        human.kwh(sums.withdrawn_wh - sums.injected_wh),
-        human.credits_of(sums.total_micro),
-        human.credits_of(sums.saving_micro),
-        " ".join(proofs) + (f" ({line.provisional})" if line.provisional else ""),
-    ]
-    return _row_html(cells, provisional=line.provisional is not None)
-
-
-def _row_html(cells: list[str], *, provisional: bool) -> str:
-    opening = "<tr class=provisional>" if provisional else "<tr>"
-    return opening + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"

@@ -62,17 +62,23 @@ def test_a_bill_names_trade_imbalance_and_correction(world: SmallMarket, settled
     assert buyer.bought_micro < 0 < seller.sold_micro
     assert buyer.charges_micro == -36_000
     assert silent.corrections_micro < 0 == silent.from_retailer_micro
+    assert (silent.withdrawn_wh, silent.saving_micro) == (400, 0), "what was measured in the end is what counts"
     assert idle.saving_micro == 0
     assert buyer.saving_micro > 0
 
 
-def test_the_estimated_line_is_marked_and_names_its_transactions(world: SmallMarket, settled) -> None:  # type: ignore[no-untyped-def]
+def test_a_line_names_its_transactions_and_is_provisional_no_more_once_it_was_corrected(
+    world: SmallMarket,
+    settled,  # type: ignore[no-untyped-def]
+) -> None:
     silent, buyer = line_of(world, SILENT), line_of(world, BUYER)
 
     bill = make_bill(world.homes[SILENT].account, ZoneInfo("Europe/Berlin"), [silent])
 
-    assert bill.provisional
+    assert not bill.provisional
     assert buyer.provisional is None
+    corrected = world.market.settlement.events("Corrected", first=0, where={"slot": SLOT})
+    assert silent.correction_transaction == "0x" + corrected[-1].log.transaction_hash.hex()
     hashes = [buyer.clearing_transaction, buyer.settlement_transaction]
     receipts = world.market.client.receipts([bytes.fromhex(each[2:]) for each in hashes if each])
     assert [receipt.succeeded for receipt in receipts if receipt] == [True, True]

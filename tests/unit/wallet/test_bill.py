@@ -24,7 +24,8 @@ from p2ptrade.domain.units import (
     SlotNumber,
 )
 from p2ptrade.wallet.bill import Bill, BillLine, Metered, Trade, bill_line, make_bill
-from p2ptrade.wallet.bill_text import bill_csv, bill_document, bill_html, bill_text
+from p2ptrade.wallet.bill_page import bill_html
+from p2ptrade.wallet.bill_text import bill_csv, bill_document, bill_text
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ACCOUNT = AccountId(16)
@@ -109,6 +110,11 @@ def test_a_local_day_has_all_its_slots_when_the_clocks_change(midnight_utc_s: in
     bill = make_bill(ACCOUNT, BERLIN, lines)
 
     assert [len(day.lines) for day in bill.days] == [1, slots, 1]
+    changed = make_bill(ACCOUNT, BERLIN, lines[1:-1])
+    note = f"{changed.days[0].day.isoformat()} had {slots // 4} hours"
+    assert changed.days[0].hours == slots // 4
+    assert (note in bill_text(changed)) == ("the clocks changed" in bill_html(changed)) == (slots != 96)
+    assert len({row["start_local"] for row in csv.DictReader(io.StringIO(bill_csv(bill)))}) == slots + 2
 
 
 def bill_day(slot: SlotNumber) -> str:
@@ -162,7 +168,8 @@ def test_the_page_for_people_is_whole_and_marks_what_is_provisional() -> None:
     checker.feed(page)
     assert checker.open_tags == []
     assert "You pay" in page
-    assert "0.181000 credits better" in page
-    assert "class=provisional" in page
+    assert "you would have paid 0.277600 credits: you saved 0.181000 credits" in page
+    assert "you would have paid 0.277600 credits: you saved 0.181000 credits" in text
+    assert page.count("metered energy estimated") == 1
     assert "http" not in page
     assert f"{bill_day(SLOT)}*" in text
