@@ -77,7 +77,7 @@ def run_relay(
 
 @relay_app.command("resume")
 def resume_slot(
-    slot: Annotated[int, typer.Argument(min=0, help="Slot number.")],
+    slot: Annotated[int, typer.Argument(min=0, max=2**64 - 1, help="Slot number.")],
     config: ConfigOption = None,
 ) -> None:
     """Fill the pages of a slot that was accepted and left unfinished; anybody may, with any key as the relay's."""
@@ -86,7 +86,8 @@ def resume_slot(
     key = open_key(settings, settings.relay.key, "relay")
     with open_outbox(settings, market, open_database(settings.relay, "relay"), key) as outbox:
         pages = fill_rest(SlotNumber(slot), _view(market), outbox)
-    sys.stdout.write(f"slot {slot} is cleared: {pages} pages were left\n")
+    left = f"is cleared: {pages} {'page was' if pages == 1 else 'pages were'} left" if pages else "was cleared already"
+    sys.stdout.write(f"slot {slot} {left}\n")
 
 
 @relay_app.command("check")

@@ -178,6 +178,14 @@ class AcceptedSource(Protocol):
         """Return the accepted clearing of a slot as long as pages of it wait to be filled."""
         ...
 
+    def cleared(self, slot: SlotNumber) -> Cleared | None:
+        """Return the clearing of a slot, if it was cleared."""
+        ...
+
+    def turn(self) -> Turn | None:
+        """Return the slot that is being cleared in pages, if nothing else can be cleared before."""
+        ...
+
     def fill_call(self, accepted: AcceptedClearing) -> Call:
         """Return the call that fills the next page of an accepted clearing."""
         ...
