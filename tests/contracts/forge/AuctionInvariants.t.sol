@@ -4,48 +4,19 @@ pragma solidity 0.8.37;
 import {DoubleAuction} from "../../../contracts/DoubleAuction.sol";
 import {GridLimits} from "../../../contracts/GridLimits.sol";
 import {Ledger} from "../../../contracts/Ledger.sol";
-import {RelayStake} from "../../../contracts/RelayStake.sol";
-import {IDoubleAuction} from "../../../contracts/interfaces/IDoubleAuction.sol";
-import {IGridLimits} from "../../../contracts/interfaces/IGridLimits.sol";
-import {ILedger} from "../../../contracts/interfaces/ILedger.sol";
-import {IRelayStake} from "../../../contracts/interfaces/IRelayStake.sol";
-import {Roles} from "../../../contracts/libraries/Roles.sol";
-import {SlotPhase, SlotResult, Submission, Windows} from "../../../contracts/types/AuctionTypes.sol";
-import {ESCROW_ACCOUNT, OPERATOR_ACCOUNT} from "../../../contracts/types/SystemAccounts.sol";
-import {BaseContracts} from "./support/BaseContracts.sol";
-import {Test} from "./support/Test.sol";
-import {Vm} from "./support/Vm.sol";
+import {SlotPhase, SlotResult, Submission} from "../../../contracts/types/AuctionTypes.sol";
+import {ESCROW_ACCOUNT} from "../../../contracts/types/SystemAccounts.sol";
+import {SealedSlots} from "./support/SealedSlots.sol";
+import {SessionContracts} from "./support/SessionContracts.sol";
 
 /// @title Plays whole slots with random orders, and attacks them, against the real contracts.
-/// @dev Hashing, records and prices are written here a second time, from the interface's manual, not from the libraries. A
-/// call that turns out to say nothing, such as a slot in which nothing trades, is checked all the same and then taken back,
-/// so that forge's table of calls and reverts is the success ratio of each handler.
-contract AuctionHandler is Test {
-    struct Order {
-        uint256 trader;
-        bool offer;
-        bool own;
-        uint32 energy;
-        uint32 limit;
-        bytes16 salt;
-    }
-
+/// @dev A call that turns out to say nothing, such as a slot in which nothing trades, is checked all the same and then taken
+/// back, so that forge's table of calls and reverts is the success ratio of each handler.
+contract AuctionHandler is SealedSlots {
     /// @dev A submission was accepted, and is taken back by this error.
     error Accepted(uint256 boughtWh);
     /// @dev A call that violated nothing and would be no witness either.
     error SaysNothing();
-
-    uint256 public constant TRADERS = 4;
-    uint256 private constant DSO_KEY = 0xD50;
-    uint32 public constant C1 = 11_000;
-    uint32 public constant FEE = 3_000;
-
-    DoubleAuction private immutable AUCTION;
-    GridLimits private immutable LIMITS;
-    Ledger private immutable LEDGER;
-    address private immutable RELAY;
-    bytes private _gridData;
-    uint32[] private _accounts;
 
     // what must never happen; an invariant each
     uint256 public limitsViolated;
@@ -67,19 +38,9 @@ contract AuctionHandler is Test {
 
     bytes private _oldBook;
 
-    constructor(DoubleAuction auction, GridLimits limits, Ledger ledger, address relay, uint32[] memory accounts) {
-        (AUCTION, LIMITS, LEDGER, RELAY) = (auction, limits, ledger, relay);
-        _accounts = accounts;
-        _gridData = abi.encodePacked(uint8(1), uint32(0), C1, uint32(0), uint32(0), FEE, uint8(0), uint32(0), uint32(0));
-    }
-
-    function keyOf(uint256 trader) public pure returns (uint256) {
-        return 0xBEEF00 + trader;
-    }
-
-    function dso() external pure returns (address) {
-        return vm.addr(DSO_KEY);
-    }
+    constructor(DoubleAuction auction, GridLimits limits, Ledger ledger, address relay, uint32[] memory accounts)
+        SealedSlots(auction, limits, ledger, relay, accounts)
+    {}
 
     // ---------------------------------------------------------------------------------------------------- handlers
 
@@ -173,55 +134,10 @@ contract AuctionHandler is Test {
         slot = uint64(block.timestamp / 900) + 8;
         LIMITS.publish(slot, _gridData);
         orders = _randomOrders(seed);
-        bytes32 root = 0;
-        bytes memory entries;
-        uint16 arrivals = 0;
-        uint32 relayed = 0;
-        for (uint256 i = 0; i < orders.length; ++i) {
-            Order memory order = orders[i];
-            bytes32 digest = _digest(slot, order);
-            if (order.own) {
-                vm.prank(vm.addr(keyOf(order.trader)));
-                AUCTION.seal(slot, digest);
-                book = bytes.concat(book, _record(order, arrivals++, ""));
-            } else {
-                (bytes32 r, bytes32 vs) = vm.signCompact(keyOf(order.trader), digest);
-                entries = bytes.concat(entries, abi.encodePacked(_accounts[order.trader], _ticket(digest, r, vs)));
-                book = bytes.concat(book, _record(order, 0, abi.encodePacked(r, vs)));
-                ++relayed;
-            }
-        }
-        if (relayed > 0) {
-            root = keccak256(abi.encodePacked(bytes32(0), keccak256(entries)));
-            vm.prank(RELAY);
-            AUCTION.commit(slot, root, relayed);
-        }
+        Sealed memory made = _seal(slot, orders);
+        _commit(slot, _running(0, _joined(made.entries)), made.relayed);
+        book = _joined(made.records);
         vm.warp(AUCTION.gateOf(slot));
-    }
-
-    /// @dev Zero to four orders, at most one a trader, with few different prices so that ties are common.
-    function _randomOrders(uint256 seed) private pure returns (Order[] memory orders) {
-        uint256 mask = uint256(keccak256(abi.encode(seed))) % (1 << TRADERS);
-        if (seed % 8 != 0) mask |= 5; // mostly two orders at least, on opposite sides
-        uint256 count = 0;
-        for (uint256 i = 0; i < TRADERS; ++i) {
-            count += (mask >> i) & 1;
-        }
-        orders = new Order[](count);
-        uint256 next = 0;
-        for (uint256 i = 0; i < TRADERS; ++i) {
-            if ((mask >> i) & 1 == 0) continue;
-            uint256 dice = uint256(keccak256(abi.encode(seed, i)));
-            bool offer = i == 2 ? !orders[0].offer : dice & 1 == 1;
-            orders[next++] = Order({
-                trader: i,
-                offer: offer,
-                own: dice & 2 == 2,
-                energy: uint32(1 + (dice >> 8) % 3000),
-                limit: uint32((offer ? 50_000 : 170_000) + 30_000 * ((dice >> 40) % 8)),
-                salt: bytes16(bytes32(dice))
-            });
-        }
     }
 
     function _tryToClear(Submission memory submission) private returns (bool) {
@@ -253,8 +169,8 @@ contract AuctionHandler is Test {
 
     /// @dev Clears, and compares what every account paid and got with the limit that it signed.
     function _clearAndCheck(Submission memory submission, Order[] memory orders) private returns (bool traded) {
-        int256[] memory before = new int256[](TRADERS);
-        for (uint256 i = 0; i < TRADERS; ++i) {
+        int256[] memory before = new int256[](_accounts.length);
+        for (uint256 i = 0; i < before.length; ++i) {
             before[i] = LEDGER.cashOf(_accounts[i]);
         }
         vm.recordLogs();
@@ -271,177 +187,23 @@ contract AuctionHandler is Test {
                 Order memory order = orders[i];
                 if (_accounts[order.trader] != account) continue;
                 int256 paid = before[order.trader] - LEDGER.cashOf(account);
-                if (!_withinLimit(order, energy, paid, locked, release)) ++limitsViolated;
+                if (paid != int256(locked) || !_withinLimit(order, energy, locked, release)) ++limitsViolated;
             }
         }
         if (balance != 0) ++energyOutOfBalance;
         if (_tryToClear(submission)) ++openedTwice;
     }
-
-    function _withinLimit(Order memory order, int32 energy, int256 paid, uint256 locked, uint256 release)
-        private
-        pure
-        returns (bool)
-    {
-        if (paid != int256(locked)) return false;
-        if (order.offer) {
-            uint256 sold = uint256(uint32(-energy));
-            return energy <= 0 && sold <= order.energy && release - locked >= sold * order.limit / 1000;
-        }
-        uint256 bought = uint256(uint32(energy));
-        return energy >= 0 && bought <= order.energy && release == 0 && locked <= (bought * order.limit + 999) / 1000;
-    }
-
-    // ------------------------------------------------------------------------------- the manual, written a second time
-
-    /// @dev Every price that can be canonical: the step prices in the market's terms, and the middles between two of them.
-    function _candidatePrices(Order[] memory orders) private pure returns (uint64[] memory prices) {
-        uint256 n = orders.length;
-        uint64[] memory all = new uint64[](1 + n * n);
-        uint256 count = 1; // the price 0, of a book in which nothing is wanted
-        for (uint256 i = 0; i < n; ++i) {
-            for (uint256 j = i; j < n; ++j) {
-                uint64 candidate = _inMarketTerms(orders[i]) + _inMarketTerms(orders[j]);
-                bool known = candidate == 0;
-                for (uint256 k = 0; k < count && !known; ++k) {
-                    known = all[k] == candidate;
-                }
-                if (!known) all[count++] = candidate;
-            }
-        }
-        prices = new uint64[](count);
-        for (uint256 k = 0; k < count; ++k) {
-            prices[k] = all[k];
-        }
-    }
-
-    /// @dev What an order is worth at the crossing: a bid's limit is all-in, so the charge comes off it.
-    function _inMarketTerms(Order memory order) private pure returns (uint64) {
-        return order.offer ? order.limit : order.limit - (C1 + FEE);
-    }
-
-    function _digest(uint64 slot, Order memory order) private view returns (bytes32) {
-        bytes32 terms = keccak256(
-            abi.encode(
-                keccak256("Terms(uint8 side,uint32[] energyWh,uint32[] limitPriceMicroPerKwh,bytes16 salt)"),
-                order.offer ? 1 : 0,
-                keccak256(abi.encode(order.energy)),
-                keccak256(abi.encode(order.limit)),
-                order.salt
-            )
-        );
-        bytes32 typeHash = keccak256(
-            "Order(uint64 slot,uint32 account,Terms terms)"
-            "Terms(uint8 side,uint32[] energyWh,uint32[] limitPriceMicroPerKwh,bytes16 salt)"
-        );
-        return _typed(keccak256(abi.encode(typeHash, slot, _accounts[order.trader], terms)));
-    }
-
-    function _ticket(bytes32 digest, bytes32 r, bytes32 vs) private pure returns (bytes32) {
-        uint256 v = 27 + (uint256(vs) >> 255);
-        return keccak256(abi.encode(digest, v, r, uint256(vs) & (type(uint256).max >> 1)));
-    }
-
-    function _typed(bytes32 structHash) private view returns (bytes32) {
-        bytes32 domainType =
-            keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
-        bytes32 domain =
-            keccak256(abi.encode(domainType, keccak256("p2ptrade"), keccak256("1"), block.chainid, address(AUCTION)));
-        return keccak256(abi.encodePacked("\x19\x01", domain, structHash));
-    }
-
-    function _record(Order memory order, uint16 arrival, bytes memory signature) private view returns (bytes memory) {
-        uint8 kind = 1 | (order.offer ? 8 : 0) | (order.own ? 16 : 0);
-        bytes memory head = abi.encodePacked(kind, _accounts[order.trader]);
-        if (order.own) head = abi.encodePacked(head, arrival);
-        return abi.encodePacked(head, order.energy, order.limit, order.salt, signature);
-    }
-
-    function _submission(uint64 slot, bytes memory book, uint64 price, uint256 key)
-        private
-        view
-        returns (Submission memory submission)
-    {
-        uint64[] memory prices = new uint64[](1);
-        prices[0] = price;
-        bytes32 verdictType =
-            keccak256("Verdict(uint64 slot,bytes32 bookHash,bytes32 pricesHash,bytes32 gridHash,bytes32 envelopeRoot)");
-        bytes32 bookHash = keccak256(abi.encodePacked(bytes32(0), keccak256(book)));
-        bytes32 pricesHash = keccak256(abi.encode(price));
-        bytes32 digest =
-            _typed(keccak256(abi.encode(verdictType, slot, bookHash, pricesHash, keccak256(_gridData), bytes32(0))));
-        (bytes32 r, bytes32 vs) = vm.signCompact(key, digest);
-        submission = Submission(slot, book, prices, _gridData, "", 0, "", abi.encodePacked(r, vs));
-    }
-
-    function _positionsOf(Vm.Log[] memory logs) private view returns (bytes memory positions) {
-        for (uint256 i = 0; i < logs.length; ++i) {
-            if (logs[i].emitter == address(AUCTION) && logs[i].topics[0] == IDoubleAuction.Cleared.selector) {
-                (,,,, positions,,) =
-                    abi.decode(logs[i].data, (bytes32, uint64[], bytes32, bytes32, bytes, bytes, SlotResult));
-            }
-        }
-    }
-
-    function _position(bytes memory positions, uint256 offset)
-        private
-        pure
-        returns (uint32 account, int32 energy, uint256 locked, uint256 release)
-    {
-        uint256 word;
-        // offset + 22 is within the list; what is read beyond it is cut off
-        assembly ("memory-safe") {
-            word := mload(add(add(positions, 0x20), offset))
-        }
-        account = uint32(word >> 224);
-        energy = int32(uint32(word >> 192));
-        locked = uint56(word >> 136);
-        release = uint56(word >> 80);
-    }
 }
 
 /// @title Invariants 1, 2 (bought = sold), 3, 4, 6 and 8 of the design, over whole slots and attacks in any order.
-contract AuctionInvariantsTest is BaseContracts {
+contract AuctionInvariantsTest is SessionContracts {
     AuctionHandler private _handler;
-    DoubleAuction private _auction;
 
     function setUp() public {
         vm.warp(1_781_136_000);
-        deployBase();
-        GridLimits limits = new GridLimits(address(authority), 3600);
-        RelayStake stakes = new RelayStake(address(authority), ledger, 10e6, 1e6, 1 days, 1 days);
-        Windows memory windows = Windows(3600, 1800, 1200, 600, 7 days);
-        uint32[8] memory bonds = [uint32(1e6), 9e5, 8e5, 7e5, 6e5, 5e5, 4e5, 3e5];
-        uint32[8] memory collateral = [uint32(1e5), 9e4, 8e4, 7e4, 6e4, 5e4, 4e4, 3e4];
-        _auction = new DoubleAuction(
-            address(authority),
-            ILedger(address(ledger)),
-            IGridLimits(address(limits)),
-            IRelayStake(address(stakes)),
-            windows,
-            bonds,
-            collateral
-        );
-        ledger.setMover(address(_auction), true);
-        ledger.setMover(address(stakes), true);
-
-        address relay = makeAddr("relay");
-        ledger.setSystemOwner(OPERATOR_ACCOUNT, relay);
-        fund(OPERATOR_ACCOUNT, 20e6);
-        stakes.appoint(relay, OPERATOR_ACCOUNT);
-        vm.prank(relay);
-        stakes.stake(10e6);
-
-        uint32[] memory accounts = new uint32[](4);
-        for (uint256 i = 0; i < 4; ++i) {
-            accounts[i] = admit(vm.addr(0xBEEF00 + i), 0);
-            // the last trader is so poor that its orders are void now and then
-            fund(accounts[i], i == 3 ? 1.05e6 : 900e6);
-        }
-        _handler = new AuctionHandler(_auction, limits, ledger, relay, accounts);
-        _auction.appointDso(_handler.dso());
-        allow(address(limits), Roles.DSO, limits.publish.selector);
-        authority.grantRole(Roles.DSO, address(_handler), 0);
+        (uint32[] memory accounts, address relay) = deploySession(4);
+        _handler = new AuctionHandler(auction, limits, ledger, relay, accounts);
+        appointDso(_handler.dso(), address(_handler));
         targetContract(address(_handler));
         bytes4[] memory handlers = new bytes4[](5);
         handlers[0] = _handler.clearASlot.selector;
