@@ -226,17 +226,18 @@ contract PagesHandler is PagedRound {
         }
     }
 
-    /// @dev To the end of the clearing window, where what is not accepted lapses; or to the start of delivery.
+    /// @dev To the end of the clearing window, where what is not accepted lapses, and then to the start of delivery.
     function letTimePass(uint256 seed) external {
         if (!_round.begun || _round.over) revert SaysNothing();
         uint256 start = uint256(_round.slot) * 900;
+        uint256 end = AUCTION.clearUntil(_round.slot);
         if (_round.accepted) {
             if (block.timestamp >= start) revert SaysNothing();
-            vm.warp(start);
+            vm.warp(block.timestamp < end ? end : start);
             return;
         }
         uint256 now_ = block.timestamp;
-        vm.warp(AUCTION.clearUntil(_round.slot));
+        vm.warp(end);
         uint256 call = _round.judged;
         try this.sendPage(abi.encode(_clearing(_round.price, 0, DSO_KEY)), _calls[call], _states[call]) {
             ++clearedLate;
