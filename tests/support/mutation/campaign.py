@@ -56,6 +56,7 @@ TESTS: Final = (
         f"tests/contracts/double_auction/test_{name}.py"
         for name in (
             "life_of_a_slot",
+            "what_can_be_read",
             "attacks",
             "pages",
             "only_one_certificate_passes",
