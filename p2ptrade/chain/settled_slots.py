@@ -19,10 +19,11 @@ _SLOTS_AT_ONCE: Final = 96
 
 @dataclass(frozen=True, slots=True)
 class PublishedSlot:
-    """A settled slot, and the last transaction that settled a page of it."""
+    """A settled slot, the last transaction that settled a page of it, and that of each of its corrections."""
 
     settled: SettledSlot
     transaction: bytes
+    correction_transactions: tuple[bytes, ...]
 
 
 def published_slots(
@@ -51,11 +52,12 @@ def published_slots(
         prices = market.tariffs.prices(some, block=last)
         rules = market.settlement.read_many("rulesAt", [(slot,) for slot in some], block=last)
         for slot, priced, ruled in zip(some, prices, rules, strict=True):
-            corrections = tuple(
-                change
+            corrected = [
+                (change, record.log.transaction_hash)
                 for record in named["Corrected"][slot]
                 for change in unpack_corrections(record.values["corrections"])
-            )
+            ]
             accounts = unpack_slot([page_in(inputs[each]) for each in pages[slot]])
-            settled = SettledSlot(slot, accounts, priced, rules_of(ruled), corrections)
-            yield PublishedSlot(settled, pages[slot][-1])
+            changes = tuple(change for change, _ in corrected)
+            settled = SettledSlot(slot, accounts, priced, rules_of(ruled), changes)
+            yield PublishedSlot(settled, pages[slot][-1], tuple(transaction for _, transaction in corrected))

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -20,7 +21,7 @@ from p2ptrade.transport.schemas.metering import ReadingProof
 from p2ptrade.wallet import human
 from p2ptrade.wallet.bill import Bill, make_bill
 from p2ptrade.wallet.bill_page import bill_html
-from p2ptrade.wallet.bill_source import read_bill_lines
+from p2ptrade.wallet.bill_source import read_bill_lines, read_refunds
 from p2ptrade.wallet.bill_text import bill_csv, bill_document, bill_text
 
 _PDF_LINES: Final = 62
@@ -97,7 +98,8 @@ def _bill(session: Session, first: str, last: str) -> Bill:
     if until_s <= from_s:
         raise InputError(f"--to {last} is before --from {first}")
     lines = read_bill_lines(session.market, session.account, slot_at(from_s), SlotNumber(slot_at(until_s) - 1))
-    return make_bill(session.account, zone, lines)
+    days = [datetime.fromtimestamp(instant_s, zone).date() for instant_s in (from_s, until_s - 1)]
+    return make_bill(session.account, zone, lines, read_refunds(session.market, session.account, *days))
 
 
 def _ask_oracles(session: Session, slot: SlotNumber) -> ReadingProof:

@@ -10,14 +10,14 @@ from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
+from p2ptrade.domain.guarantee import with_retailer_alone
 from p2ptrade.domain.metered import NO_MONEY, MeteredAccount
-from p2ptrade.domain.money import cost_rounded_down, cost_rounded_up
+from p2ptrade.domain.money import cost_rounded_up
 from p2ptrade.domain.position import Position
 from p2ptrade.domain.settlement import AccountSettlement, RetailPrices
 from p2ptrade.domain.slot import start_of
 from p2ptrade.domain.units import (
     AmountMicro,
-    EnergyWh,
     PriceHalfMicroPerKwh,
     PriceMicroPerKwh,
     SlotNumber,
@@ -50,6 +50,17 @@ class Metered:
 
 
 @dataclass(frozen=True, slots=True)
+class Refund:
+    """What the market's guarantee refunded for a period of UTC days, the last one included."""
+
+    period: int
+    first_day: date
+    last_day: date
+    amount_micro: AmountMicro
+    transaction: str
+
+
+@dataclass(frozen=True, slots=True)
 class BillSums:
     """The figures that add up over slots and days."""
 
@@ -64,6 +75,7 @@ class BillSums:
     to_retailer_micro: int = 0
     penalties_micro: int = 0
     corrections_micro: int = 0
+    guarantee_micro: int = 0
     without_market_micro: int = 0
 
     @property
@@ -71,7 +83,7 @@ class BillSums:
         """Return all that the account got, or, negative, paid."""
         traded = self.bought_micro + self.sold_micro + self.charges_micro
         retail = self.from_retailer_micro + self.to_retailer_micro
-        return AmountMicro(traded + retail + self.penalties_micro + self.corrections_micro)
+        return AmountMicro(traded + retail + self.penalties_micro + self.corrections_micro + self.guarantee_micro)
 
     @property
     def saving_micro(self) -> AmountMicro:
@@ -119,16 +131,18 @@ class BillDay:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """The bill of an account over local days."""
+    """The bill of an account over local days; refunds of the guarantee are for more than a day."""
 
     account: int
     zone: ZoneInfo
     days: tuple[BillDay, ...]
+    refunds: tuple[Refund, ...] = ()
 
     @property
     def sums(self) -> BillSums:
         """Return the sums of the period."""
-        return _sum(day.sums for day in self.days)
+        refunded = sum(refund.amount_micro for refund in self.refunds)
+        return _sum(day.sums for day in self.days).plus(BillSums(guarantee_micro=refunded))
 
     @property
     def provisional(self) -> bool:
@@ -163,14 +177,14 @@ def bill_line(slot: SlotNumber, trade: Trade | None, metered: Metered | None) ->
     )
 
 
-def make_bill(account: int, zone: ZoneInfo, lines: Sequence[BillLine]) -> Bill:
-    """Return the bill of lines in the order of their slots, by local day."""
+def make_bill(account: int, zone: ZoneInfo, lines: Sequence[BillLine], refunds: Sequence[Refund] = ()) -> Bill:
+    """Return the bill of lines in the order of their slots, by local day, with refunds for periods within them."""
 
     def local_day(line: BillLine) -> date:
         return datetime.fromtimestamp(start_of(line.slot), zone).date()
 
     days = tuple(BillDay(day, _hours(day, zone), tuple(group)) for day, group in groupby(lines, local_day))
-    return Bill(account, zone, days)
+    return Bill(account, zone, days, tuple(refunds))
 
 
 def _hours(day: date, zone: ZoneInfo) -> int:
@@ -188,24 +202,17 @@ def _traded(trade: Trade) -> BillSums:
 
 
 def _settled(metered: Metered) -> BillSums:
-    reading, settlement = metered.reading, metered.settlement
+    settlement, energy_wh = metered.settlement, metered.reading.metered_wh
     imbalance = settlement.imbalance_micro + settlement.unwound_micro
     return BillSums(
-        withdrawn_wh=max(0, reading.metered_wh),
-        injected_wh=max(0, -reading.metered_wh),
+        withdrawn_wh=max(0, energy_wh),
+        injected_wh=max(0, -energy_wh),
         from_retailer_micro=min(0, imbalance),
         to_retailer_micro=max(0, imbalance),
         penalties_micro=-(settlement.deviation_penalty_micro + settlement.breach_penalty_micro),
         corrections_micro=metered.correction_micro,
-        without_market_micro=_without_market(reading, metered.prices),
+        without_market_micro=with_retailer_alone(energy_wh, metered.prices),
     )
-
-
-def _without_market(reading: MeteredAccount, prices: RetailPrices) -> int:
-    """Return what the metered energy would have come to with the retailer alone."""
-    if reading.metered_wh > 0:
-        return -cost_rounded_up(EnergyWh(reading.metered_wh), prices.retail)
-    return cost_rounded_down(EnergyWh(-reading.metered_wh), prices.feed_in)
 
 
 def _provisional(metered: Metered | None) -> str | None:

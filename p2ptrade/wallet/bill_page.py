@@ -13,7 +13,7 @@ from p2ptrade.domain.slot import end_of, start_of
 from p2ptrade.domain.units import MICRO_PER_CREDIT, WH_PER_KWH
 from p2ptrade.wallet import human
 from p2ptrade.wallet.bill import Bill, BillDay, BillLine
-from p2ptrade.wallet.bill_text import HOURS, LABELS, comparison, period
+from p2ptrade.wallet.bill_text import HOURS, LABELS, comparison, period, refund_text
 
 _SHOWN: Final = Decimal("0.0001")
 _NOTHING: Final = "–"
@@ -63,13 +63,14 @@ def bill_html(bill: Bill) -> str:
         if bill.provisional
         else ""
     )
+    refunds = "".join(f"<p>{escape(refund_text(refund))}</p>" for refund in bill.refunds)
     days = "".join(_day_row(day) for day in bill.days)
     slots = "".join(_slots_of(bill, day) for day in bill.days)
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Bill of account {bill.account}</title>'
         f"<style>{_STYLE}</style></head><body><h1>Bill of account {bill.account}</h1>"
         f"<p class=quiet>{escape(period(bill))}</p>"
-        f"<div class=result><strong>{result}</strong><p>{escape(comparison(bill))}</p></div>{note}"
+        f"<div class=result><strong>{result}</strong><p>{escape(comparison(bill))}</p>{refunds}</div>{note}"
         f"<table class=items>{_items(bill)}</table>"
         f"<p class=quiet>A minus is what you pay. Amounts are rounded to {_SHOWN} credits; "
         "the CSV and JSON forms have every digit.</p>"

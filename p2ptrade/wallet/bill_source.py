@@ -5,31 +5,25 @@ and the rules every flow of the account follows from them.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from typing import Final
 
 from p2ptrade.chain.contracts.base import EventRecord
 from p2ptrade.chain.contracts.double_auction import SlotResult
 from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.packing import unpack_positions
-from p2ptrade.chain.settled_pages import page_in, transaction_inputs
-from p2ptrade.chain.settlement_page import unpack_corrections, unpack_slot
+from p2ptrade.chain.settled_slots import PublishedSlot, published_slots
 from p2ptrade.domain.grid_data import GridData
-from p2ptrade.domain.metered import ClearedSlot, MeteredAccount
+from p2ptrade.domain.metered import ClearedSlot
 from p2ptrade.domain.settlement import (
     settle_correction,
     settle_slot,
 )
 from p2ptrade.domain.units import AccountId, AmountMicro, PriceHalfMicroPerKwh, PriceMicroPerKwh, SlotNumber
-from p2ptrade.wallet.bill import BillLine, Metered, Trade, bill_line
+from p2ptrade.wallet.bill import BillLine, Metered, Refund, Trade, bill_line
 
-
-@dataclass(frozen=True, slots=True)
-class _Settled:
-    """A settled slot: all accounts of its pages, and the last transaction that settled one."""
-
-    accounts: tuple[MeteredAccount, ...]
-    transaction: str
+_EPOCH: Final = date(1970, 1, 1)
 
 
 def read_bill_lines(market: Market, account: AccountId, first: SlotNumber, last: SlotNumber) -> list[BillLine]:
@@ -40,7 +34,9 @@ def read_bill_lines(market: Market, account: AccountId, first: SlotNumber, last:
         ChainError: the node has lost a transaction that it has the events of.
     """
     clearings = _by_slot(market.auction.clearings(first=market.first_block), first, last)
-    settled = _settled_slots(market, first, last)
+    for slot in _by_slot(market.auction.events("Refunded", first=market.first_block), first, last):
+        clearings.pop(slot, None)  # what was locked went back, as if there had been no trade
+    settled = {each.settled.slot: each for each in published_slots(market, range(first, last + 1))}
     charges = _charges(market, clearings)
     zone = market.ledger.accounts([account])[account].zone
     lines: list[BillLine] = []
@@ -48,11 +44,34 @@ def read_bill_lines(market: Market, account: AccountId, first: SlotNumber, last:
         records = clearings.get(slot, [])
         trade = _trade(records[-1], account, zone, charges[slot]) if records else None
         cleared = SlotResult.of(records[-1].values["result"]).totals if records else ClearedSlot()
-        metered = _metered(market, slot, account, settled[slot], cleared) if slot in settled else None
+        metered = _metered(account, settled[slot], cleared) if slot in settled else None
         line = bill_line(slot, trade, metered)
         if line is not None:
             lines.append(line)
     return lines
+
+
+def read_refunds(market: Market, account: AccountId, first: date, last: date) -> list[Refund]:
+    """Return what the guarantee refunded `account` for periods whose days lie from `first` to `last`, both included.
+
+    Raises:
+        ChainUnreachableError: the node does not answer.
+    """
+    if market.guarantee is None:
+        return []
+    rules = market.guarantee.rules()
+    found: list[Refund] = []
+    for payment in market.guarantee.payments(first=market.first_block):
+        days = rules.days(payment.period)
+        begin, end = _EPOCH + timedelta(days.start), _EPOCH + timedelta(days.stop - 1)
+        if first <= begin and end <= last:
+            transaction = _hex(payment.record.log.transaction_hash)
+            found += [
+                Refund(payment.period, begin, end, amount, transaction)
+                for refunded, amount in payment.refunds
+                if refunded == account
+            ]
+    return found
 
 
 def _by_slot(
@@ -84,40 +103,20 @@ def _trade(record: EventRecord, account: AccountId, zone: int, charge: PriceMicr
     return None
 
 
-def _settled_slots(market: Market, first: SlotNumber, last: SlotNumber) -> dict[SlotNumber, _Settled]:
-    """Return the slots whose settlement is complete."""
-    complete = _by_slot(market.settlement.events("Settled", first=market.first_block), first, last)
-    pages = _by_slot(market.settlement.events("PageSettled", first=market.first_block), first, last)
-    return {
-        slot: _Settled(_accounts(market, records), _hex(records[-1].log.transaction_hash))
-        for slot, records in pages.items()
-        if slot in complete
-    }
-
-
-def _accounts(market: Market, pages: Sequence[EventRecord]) -> tuple[MeteredAccount, ...]:
-    inputs = transaction_inputs(market.client, [record.log.transaction_hash for record in pages])
-    return unpack_slot([page_in(data) for data in inputs])
-
-
-def _metered(
-    market: Market, slot: SlotNumber, account: AccountId, settled: _Settled, cleared: ClearedSlot
-) -> Metered | None:
+def _metered(account: AccountId, published: PublishedSlot, cleared: ClearedSlot) -> Metered | None:
     """Return how the account was settled, computed again; nothing if it is not among the metered accounts."""
-    readings = {reading.account: reading for reading in settled.accounts}
+    slot = published.settled
+    readings = {reading.account: reading for reading in slot.accounts}
     if account not in readings:
         return None
-    (prices,) = market.tariffs.prices([slot])
-    rules = market.settlement.rules(slot)
-    whole = settle_slot(settled.accounts, cleared, prices, rules)
+    whole = settle_slot(slot.accounts, cleared, slot.prices, slot.rules)
     own = next(each for each in whole.accounts if each.account == account)
     stands, corrected, corrected_by = readings[account], 0, None
-    for record in market.settlement.events("Corrected", first=market.first_block, where={"slot": slot}):
-        for before, after in unpack_corrections(record.values["corrections"]):
-            if before.account == account:
-                corrected += settle_correction(before, after, prices, rules)
-                stands, corrected_by = after, _hex(record.log.transaction_hash)
-    return Metered(stands, own, prices, settled.transaction, AmountMicro(corrected), corrected_by)
+    for (before, after), transaction in zip(slot.corrections, published.correction_transactions, strict=True):
+        if before.account == account:
+            corrected += settle_correction(before, after, slot.prices, slot.rules)
+            stands, corrected_by = after, _hex(transaction)
+    return Metered(stands, own, slot.prices, _hex(published.transaction), AmountMicro(corrected), corrected_by)
 
 
 def _hex(data: bytes) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from p2ptrade.domain.slot import start_of
 from p2ptrade.wallet import human
-from p2ptrade.wallet.bill import Bill, BillDay, BillLine, BillSums
+from p2ptrade.wallet.bill import Bill, BillDay, BillLine, BillSums, Refund
 
 HOURS: Final = 24
 LABELS: Final = (
@@ -19,6 +19,7 @@ LABELS: Final = (
     ("to_retailer_micro", "Energy fed in to the retailer"),
     ("penalties_micro", "Penalties for deviation"),
     ("corrections_micro", "Corrections of earlier readings"),
+    ("guarantee_micro", "Refund of the guarantee"),
 )
 _COLUMNS: Final = (
     "slot",
@@ -44,6 +45,10 @@ def bill_document(bill: Bill) -> dict[str, Any]:
         "time_zone": bill.zone.key,
         "provisional": bill.provisional,
         "sums": _sums(bill.sums),
+        "refunds": [
+            asdict(each) | {"first_day": each.first_day.isoformat(), "last_day": each.last_day.isoformat()}
+            for each in bill.refunds
+        ],
         "days": [
             {
                 "day": day.day.isoformat(),
@@ -79,6 +84,7 @@ def bill_text(bill: Bill) -> str:
         f"{word:<42}{human.credits_of(abs(bill.sums.total_micro)):>26}",
         "",
         comparison(bill),
+        *(refund_text(refund) for refund in bill.refunds),
         "",
         f"{'day':<12}{'bought':>14}{'sold':>14}{'metered in':>14}{'metered out':>14}{'total':>24}{'saved':>24}",
     ]
@@ -107,6 +113,12 @@ def comparison(bill: Bill) -> str:
         f"With the retailer alone you would have {word} {human.credits_of(abs(without))}: "
         f"{difference} {human.credits_of(abs(saved))}."
     )
+
+
+def refund_text(refund: Refund) -> str:
+    """Return what the guarantee refunded, and for which days, in a sentence."""
+    days = f"{refund.first_day.isoformat()} to {refund.last_day.isoformat()}"
+    return f"The guarantee refunded {human.credits_of(refund.amount_micro)} for {days} (UTC days)."
 
 
 def _sums(sums: BillSums) -> dict[str, int]:

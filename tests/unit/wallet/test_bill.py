@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from datetime import datetime
+from datetime import date, datetime
 from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
 
@@ -23,7 +23,7 @@ from p2ptrade.domain.units import (
     SharePpm,
     SlotNumber,
 )
-from p2ptrade.wallet.bill import Bill, BillLine, Metered, Trade, bill_line, make_bill
+from p2ptrade.wallet.bill import Bill, BillLine, Metered, Refund, Trade, bill_line, make_bill
 from p2ptrade.wallet.bill_page import bill_html
 from p2ptrade.wallet.bill_text import bill_csv, bill_document, bill_text
 
@@ -173,3 +173,29 @@ def test_the_page_for_people_is_whole_and_marks_what_is_provisional() -> None:
     assert page.count("metered energy estimated") == 1
     assert "http" not in page
     assert f"{bill_day(SLOT)}*" in text
+
+
+def test_a_refund_of_the_guarantee_has_its_line_and_makes_up_the_saving() -> None:
+    # Bought 1 kWh for 0.236 and used nothing: it is fed in for 0.080, and 0.95 kWh beyond the tolerance cost 0.019.
+    bought = trade(1_000, 236_000, 0)
+    refund = Refund(3, date(2026, 6, 1), date(2026, 6, 30), AmountMicro(175_000), "0x9a1d")
+    lines = [line(bought, metered(0, bought.position))]
+
+    bill = make_bill(ACCOUNT, BERLIN, lines, [refund])
+
+    assert make_bill(ACCOUNT, BERLIN, lines).sums.saving_micro == -175_000
+    assert (bill.sums.guarantee_micro, bill.sums.saving_micro) == (175_000, 0)
+    assert [day.sums.saving_micro for day in bill.days] == [-175_000]
+    sentence = "The guarantee refunded 0.175000 credits for 2026-06-01 to 2026-06-30 (UTC days)."
+    assert sentence in bill_text(bill)
+    assert "Refund of the guarantee" in bill_text(bill)
+    assert f"<p>{sentence}</p>" in bill_html(bill)
+    assert bill_document(bill)["refunds"] == [
+        {
+            "period": 3,
+            "first_day": "2026-06-01",
+            "last_day": "2026-06-30",
+            "amount_micro": 175_000,
+            "transaction": "0x9a1d",
+        }
+    ]
