@@ -9,10 +9,12 @@ import typer
 
 from p2ptrade.audit.books import Books, audit_books
 from p2ptrade.audit.delays import PaymentDelays, payment_delays
+from p2ptrade.audit.guarantee import GuaranteeAudit, audit_guarantee
 from p2ptrade.audit.replay import Difference
 from p2ptrade.audit.reputation import ReputationAudit, audit_reputation
 from p2ptrade.audit.supply import Supply, TracedIssue, audit_supply
 from p2ptrade.cli.checks import connect_market
+from p2ptrade.cli.office_guarantee import guarantee_of
 from p2ptrade.cli.options import ConfigOption, JsonOption
 from p2ptrade.config import load_settings
 from p2ptrade.domain.issuing import IssuingRule
@@ -114,6 +116,36 @@ def _reputation_table(found: ReputationAudit) -> str:
     return (
         f"block {found.block_number}\n{table}{days} days and {periods} periods of rewards computed again; "
         f"{len(found.differences)} differences\n"
+    )
+
+
+@audit_app.command("guarantee")
+def guarantee(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Recompute every refund of the guarantee from the events; exit code 1 with what does not agree."""
+    market = connect_market(load_settings(config))
+    found = audit_guarantee(market, guarantee_of(market))
+    sys.stdout.write(json.dumps(guarantee_document(found)) + "\n" if as_json else _guarantee_sentence(found))
+    _require_none(found.differences, "the refunds do not follow from the events")
+
+
+def guarantee_document(found: GuaranteeAudit) -> dict[str, object]:
+    """Return the result of an audit of the guarantee as JSON."""
+    return {
+        "block_number": found.block_number,
+        "periods": [
+            {"period": each.period, "complete": each.complete, "refunds_micro": dict(each.told)}
+            for each in found.periods
+        ],
+        "closed_and_not_paid": found.waiting,
+        "differences": [str(difference) for difference in found.differences],
+    }
+
+
+def _guarantee_sentence(found: GuaranteeAudit) -> str:
+    refunded, periods = sum(sum(each.told.values()) for each in found.periods), len(found.periods)
+    return (
+        f"block {found.block_number}: {refunded} micro-credits refunded for {periods} periods, computed again; "
+        f"{found.waiting} periods are closed and not paid; {len(found.differences)} differences\n"
     )
 
 

@@ -11,6 +11,7 @@ from eth_typing import ChecksumAddress
 from eth_utils.address import is_address, to_checksum_address
 
 from p2ptrade.chain.contracts.participant_registry import Admission
+from p2ptrade.cli.office_guarantee import guarantee_app
 from p2ptrade.cli.office_periods import check_office, demurrage, issue, rewards_app, run_office
 from p2ptrade.cli.office_session import acting
 from p2ptrade.cli.options import ConfigOption, JsonOption
@@ -27,6 +28,7 @@ office_app.command("demurrage")(demurrage)
 office_app.command("run")(run_office)
 office_app.command("check")(check_office)
 office_app.add_typer(rewards_app, name="rewards")
+office_app.add_typer(guarantee_app, name="guarantee")
 
 COLUMNS: Final = ("owner", "zone", "capacity_kw", "meter_point", "gateway")
 _SECONDS_PER_DAY: Final = 86_400

@@ -57,7 +57,7 @@ def run_office(
     config: ConfigOption = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
 ) -> None:
-    """Issue credits, collect demurrage and pay rewards whenever something is due, until stopped."""
+    """Issue credits, collect demurrage, pay rewards and refunds whenever something is due, until stopped."""
     settings = load_settings(config)
     set_up_logs("office", level=settings.log_level)
     own = settings.office

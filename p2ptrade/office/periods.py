@@ -1,4 +1,4 @@
-"""What falls due when a day or a period is over, done by itself: credits issued, demurrage collected, rewards paid.
+"""What falls due when a day or a period is over, done by itself: credits, demurrage, rewards, refunds.
 
 Every act is done once, whoever asks for it and however often, so this may be killed at any time.
 """
@@ -14,6 +14,7 @@ from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.outbox import Outbox
 from p2ptrade.errors import RefusedError, TransactionRevertedError
 from p2ptrade.office.demurrage import collect_demurrage
+from p2ptrade.office.guarantee import GuaranteeDesk
 from p2ptrade.office.issuing import Outcome, issue_credits
 from p2ptrade.office.rewards import pay_rewards
 
@@ -34,6 +35,7 @@ class OfficeMetrics:
         self.not_issued = Gauge("p2ptrade_office_not_issued", "Issues that wait or are refused", registry=registry)
         self.looked_at = Counter("p2ptrade_office_demurrage_accounts", "Accounts looked at", registry=registry)
         self.periods = Counter("p2ptrade_office_periods_rewarded", "Periods of rewards paid", registry=registry)
+        self.refunded = Counter("p2ptrade_office_refunded_micro", "Refunds of the guarantee", registry=registry)
 
 
 @dataclass
@@ -46,6 +48,10 @@ class PeriodClerk:
     metrics: OfficeMetrics = field(default_factory=OfficeMetrics)
     _day_done: int | None = None
     _troubles: dict[str, str] = field(default_factory=dict)
+    _guarantee: GuaranteeDesk = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._guarantee = GuaranteeDesk(self.market, self.outbox, self.finality_depth)
 
     def step(self) -> None:
         """Do what is due now; what the rules refuse is logged once and tried again.
@@ -57,6 +63,7 @@ class PeriodClerk:
         if self._day_done != today and all([self._try("issue", self._issue), self._try("demurrage", self._look)]):
             self._day_done = today
         self._try("rewards", self._reward)
+        self._try("guarantee", self._refund)
 
     def _try(self, what: str, act: Callable[[], None]) -> bool:
         """Return whether an act went well; whatever stands in the way of one must not stop the others."""
@@ -90,3 +97,8 @@ class PeriodClerk:
         for paid in pay_rewards(self.market, self.outbox):
             self.metrics.periods.inc()
             _log.info("rewards paid", period=paid.period, accounts=len(paid.amounts))
+
+    def _refund(self) -> None:
+        for paid in self._guarantee.pay():
+            self.metrics.refunded.inc(paid.total_micro)
+            _log.info("guarantee paid", period=paid.period, accounts=len(paid.amounts), amount_micro=paid.total_micro)

@@ -3,6 +3,7 @@
 Of four homes one buys 1,000 Wh, one sells them and delivers 900, one has a reading that comes late, one is idle.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from p2ptrade.domain.slot import end_of, start_of
@@ -19,7 +20,9 @@ BUYER, SELLER, SILENT, IDLE = range(4)
 METERED_WH = {BUYER: 1_300, SELLER: -900, SILENT: 400, IDLE: 250}
 
 
-def trade_and_settle(world: SmallMarket, folder: Path, *, one_stays_sealed: bool = False) -> Group:
+def trade_and_settle(
+    world: SmallMarket, folder: Path, *, one_stays_sealed: bool = False, metered_wh: Mapping[int, int] = METERED_WH
+) -> Group:
     """Take `SLOT` to its settlement with one silent meter, whose reading comes late and corrects it.
 
     If `one_stays_sealed`, the home with the silent meter has an order that it never opens.
@@ -46,9 +49,9 @@ def trade_and_settle(world: SmallMarket, folder: Path, *, one_stays_sealed: bool
     for member in group.members:
         member.oracle.chain._first_priced = SLOT  # type: ignore[attr-defined]
     read_all(world, group, meters, SlotNumber(SLOT - 1), dict.fromkeys(range(4), 0))
-    read_all(world, group, meters, SLOT, {who: wh for who, wh in METERED_WH.items() if who != SILENT})
+    read_all(world, group, meters, SLOT, {who: wh for who, wh in metered_wh.items() if who != SILENT})
     take_time(world, group, TIMEOUT_S)
-    late = meters[accounts[SILENT]].read(SLOT, METERED_WH[SILENT])
+    late = meters[accounts[SILENT]].read(SLOT, metered_wh[SILENT])
     for member in group.members:
         send(member, [late])
     take_time(world, group, TAKEOVER_S)

@@ -149,7 +149,17 @@ def test_a_participant_sees_its_reputation_and_what_it_is_good_for(run: Run, wor
     assert shown.endswith("may stand as a validator\n")
 
 
-def test_a_market_without_demurrage_says_so(run: Run) -> None:
-    _, message = run("office", "demurrage", code=1)
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("office demurrage", "demurrage"),
+        ("office guarantee check", "guarantee"),
+        ("office guarantee pay", "guarantee"),
+        ("office guarantee fund --amount-micro 1 --reference sponsor", "guarantee"),
+        ("audit guarantee", "guarantee"),
+    ],
+)
+def test_a_market_without_an_option_says_so(run: Run, command: str, option: str) -> None:
+    _, message = run(*command.split(), code=1)
 
-    assert "this market has no demurrage" in message
+    assert f"this market has no {option}" in message

@@ -1,0 +1,170 @@
+"""A member that overbought pays more than the retailer alone would cost; when its period is closed it gets that back.
+
+A market with a guarantee over two UTC days, from the orders to the refund: once, to the micro-credit, to nobody else.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from p2ptrade import cli
+from p2ptrade.chain.keys import write_keystore
+from p2ptrade.config import DEV_ACCOUNTS
+from p2ptrade.domain.units import AccountId, AmountMicro
+from p2ptrade.errors import TransactionRevertedError
+from p2ptrade.office import service as office
+from p2ptrade.office.periods import PeriodClerk
+from p2ptrade.wallet.statement import movements
+from tests.integration.settled_slot import BUYER, IDLE, SELLER, SILENT, SLOT, trade_and_settle
+from tests.support.small_market import CREDIT, DAY, SmallMarket, small_market
+
+PASSWORD = "only for tests"
+FUND = 3 * CREDIT
+GUARANTEE = AccountId(9)
+# Deployed at noon of the day before DAY: period 0 is that day and DAY. Corrections are open for 30 days after it.
+CLOSES_S = (DAY + 1 + 30) * 86_400
+BOUGHT_FAR_TOO_MUCH = {BUYER: 100, SELLER: -900, SILENT: 400, IDLE: 250}
+Run = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallMarket]:
+    """A market in which one slot of period 0 was traded, settled and corrected, and a sponsor gave to the treasurer."""
+    folder = tmp_path_factory.mktemp("guarantee")
+    with small_market(folder, homes=4, guarantee_period_days=2, deviation_micro_per_kwh=20_000) as made:
+        trade_and_settle(made, tmp_path_factory.mktemp("day"), metered_wh=BOUGHT_FAR_TOO_MUCH).close()
+        (folder / "p2ptrade.toml").write_text(
+            f"""
+[chain]
+url = "{made.engine.url}"
+deployment = "deployment"
+[office]
+state = "office"
+issuer = {{ dev_account = {DEV_ACCOUNTS["issuer"]} }}
+treasurer = {{ dev_account = {DEV_ACCOUNTS["treasurer"]} }}
+[wallet]
+key = {{ keystore = "buyer.json", password_file = "password" }}
+state = "wallet"
+"""
+        )
+        write_keystore(folder / "buyer.json", made.homes[BUYER].key, PASSWORD, scrypt_n=1024)
+        (folder / "password").write_text(PASSWORD + "\n")
+        treasurer = made.outbox("treasurer")
+        office.record_deposits(
+            made.market, treasurer, [office.Deposit(treasurer.sender, AmountMicro(FUND), "what a sponsor gave")]
+        )
+        made.give_up("treasurer")
+        yield made
+
+
+@pytest.fixture
+def run(world: SmallMarket, capsys: pytest.CaptureFixture[str]) -> Run:
+    def call(*arguments: str, code: int = 0) -> tuple[str, str]:
+        capsys.readouterr()
+        found = cli.run([*arguments, "--config", str(world.folder / "p2ptrade.toml")])
+        said = capsys.readouterr()
+        assert found == code, said.err
+        return said.out, said.err
+
+    return call
+
+
+def bill(run: Run) -> dict[str, Any]:
+    """Return the buyer's bill of the two days of period 0."""
+    found: dict[str, Any] = json.loads(run("wallet", "bill", "--from", "2026-06-10", "--to", "2026-06-11", "--json")[0])
+    return found
+
+
+def test_who_paid_more_than_the_baseline_gets_it_back_once_the_period_is_closed(run: Run, world: SmallMarket) -> None:
+    market, accounts = world.market, [home.account for home in world.homes]
+    assert market.guarantee is not None
+    before, buyer = [market.ledger.cash(account) for account in accounts], accounts[BUYER]
+
+    early, _ = run("office", "guarantee", "pay")
+    so_far = json.loads(run("office", "guarantee", "check", "--json", code=1)[0])
+    loss = -bill(run)["sums"]["saving_micro"]
+    world.warp_to(CLOSES_S)
+    at_the_last_second, _ = run("office", "guarantee", "pay")
+    world.warp_to(CLOSES_S + 1)
+    PeriodClerk(market, world.outbox("issuer")).step()  # which logs that it cannot pay, and goes on
+    world.give_up("issuer")
+    _, unfunded = run("office", "guarantee", "pay", code=1)
+    untouched = [market.ledger.cash(account) for account in accounts]
+    run("office", "guarantee", "fund", "--amount-micro", str(FUND), "--reference", "sponsor")
+    ready = json.loads(run("office", "guarantee", "check", "--json")[0])
+    paid = json.loads(run("office", "guarantee", "pay", "--json")[0])
+    again = json.loads(run("office", "guarantee", "pay", "--json")[0])
+
+    assert early == at_the_last_second == "no period is due: the next one can still change\n"
+    # Bought 1 kWh at 10 ct and 3.6 ct of charges; 0.1 kWh were used, 0.9 fed in, 0.8 are beyond the tolerance: 1.6 ct.
+    (tariff,) = market.tariffs.prices([SLOT])
+    assert loss == 136_000 + 16_000 - 900 * tariff.feed_in // 1_000 - 100 * tariff.retail // 1_000 > 0
+    assert (so_far["closed"], so_far["refunds_micro"], so_far["held_micro"]) == (False, {str(buyer): loss}, 0)
+    assert (so_far["first_day"], so_far["last_day"], so_far["closes_at_s"]) == ("2026-06-10", "2026-06-11", CLOSES_S)
+    assert f"refunds {loss} micro-credits, but the guarantee account holds 0" in unfunded
+    assert untouched == before
+    assert (ready["closed"], ready["total_micro"], ready["held_micro"]) == (True, loss, FUND)
+    assert paid == [{"period": 0, "refunds_micro": {str(buyer): loss}}]
+    assert again == []
+    gained = [market.ledger.cash(account) - cash for account, cash in zip(accounts, before, strict=True)]
+    assert gained == [loss, 0, 0, 0]
+    assert market.ledger.cash(GUARANTEE) == FUND - loss
+    assert movements(market, buyer)[-1].reason == "guarantee of period 0"
+
+
+def test_the_bill_shows_the_refund_and_a_saving_of_exactly_nothing(run: Run, world: SmallMarket) -> None:
+    found = bill(run)
+    shown, _ = run("wallet", "bill", "--from", "2026-06-10", "--to", "2026-06-11")
+    shorter = json.loads(run("wallet", "bill", "--from", "2026-06-11", "--to", "2026-06-11", "--json")[0])
+
+    sums, (refund,) = found["sums"], found["refunds"]
+    assert sums["saving_micro"] == 0
+    assert sums["total_micro"] == sums["without_market_micro"] < 0 < sums["guarantee_micro"] == refund["amount_micro"]
+    assert (refund["period"], refund["first_day"], refund["last_day"]) == (0, "2026-06-10", "2026-06-11")
+    assert "Refund of the guarantee" in shown
+    assert "for 2026-06-10 to 2026-06-11 (UTC days)." in shown
+    # A bill of a part of the period shows what that part came to.
+    assert shorter["refunds"] == []
+    assert shorter["sums"]["saving_micro"] == -refund["amount_micro"]
+
+
+def test_a_second_payment_is_refused_and_audits_close(run: Run, world: SmallMarket) -> None:
+    guarantee, issuer = world.market.guarantee, world.outbox("issuer")
+    assert guarantee is not None
+
+    twice = guarantee.pay_data(0, [(world.homes[BUYER].account, AmountMicro(1))], is_last=True)
+    with pytest.raises(TransactionRevertedError) as refused:
+        issuer.submit("twice", guarantee.address, twice)
+    world.give_up("issuer")
+    audited = json.loads(run("audit", "guarantee", "--json")[0])
+    books = json.loads(run("audit", "books", "--json")[0])
+    supply = json.loads(run("audit", "supply", "--json")[0])
+
+    assert refused.value.error_name == "GuaranteeWrongPeriod"
+    assert [(each["period"], each["complete"]) for each in audited["periods"]] == [(0, True)]
+    assert audited["closed_and_not_paid"] == 0
+    assert audited["differences"] == books["differences"] == supply["differences"] == []
+
+
+def test_the_office_closes_later_periods_by_itself_and_the_audit_names_a_wrong_refund(
+    run: Run, world: SmallMarket
+) -> None:
+    guarantee, seller = world.market.guarantee, world.homes[SELLER].account
+    assert guarantee is not None
+    world.warp_to(CLOSES_S + 4 * 86_400 + 1)
+    waiting = json.loads(run("audit", "guarantee", "--json")[0])["closed_and_not_paid"]
+    issuer = world.outbox("issuer")
+    favour = guarantee.pay_data(1, [(seller, AmountMicro(7))], is_last=True)
+    issuer.submit("favour", guarantee.address, favour)
+    issuer.wait("favour")
+
+    PeriodClerk(world.market, issuer).step()
+    world.give_up("issuer")
+    found, message = run("audit", "guarantee", "--json", code=1)
+
+    assert waiting == 2
+    assert guarantee.next_period() == 3
+    assert [each["refunds_micro"] for each in json.loads(found)["periods"]][1:] == [{str(seller): 7}, {}]
+    assert f"period 1: refund of account {seller}: the events give 0, the chain says 7" in message
