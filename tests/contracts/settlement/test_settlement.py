@@ -306,6 +306,23 @@ def test_an_insolvent_account_goes_into_bounded_debt_and_the_rest_is_the_retaile
     assert stage.platform.cash(metered[2].account) == before[0] - 90_000, "the others are settled all the same"
 
 
+def test_a_seller_who_never_delivers_pays_for_it_and_the_buyer_is_whole(
+    stage: SettlementStage, metered: list[MeteredAccount]
+) -> None:
+    """The fault of energy_trading, whose next roll paid a seller who had delivered nothing."""
+    seller, buyer, house = metered
+    accounts = [replace(seller, metered_wh=EnergyWh(0)), buyer, house]
+    before = {each.account: stage.platform.cash(each.account) for each in accounts}
+
+    stage.settle_slot(SLOT, accounts, CLEARED)
+
+    gained = {account: stage.platform.cash(account) - cash for account, cash in before.items()}
+    # 0.25 of revenue and collateral come free; 1 kWh at 0.3 goes, and a penalty of 0.02 for 0.9 kWh.
+    assert gained[seller.account] == 250_000 - 300_000 - 18_000
+    assert gained[buyer.account] == 0, "it paid at the clearing, and has what it paid for"
+    assert stage.token.call("totalSupply", SLOT) == 0
+
+
 # --- Corrections and disputes ---
 
 
