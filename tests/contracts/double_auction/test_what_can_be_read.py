@@ -9,11 +9,11 @@ data that is broken in one place, then the refusal names it. Given no DSO, then 
 import pytest
 from eth_hash.auto import keccak
 
-from p2ptrade.chain.packing import pack_positions, unpack_positions
-from p2ptrade.chain.typed_data import order_digest
+from p2ptrade.chain.packing import OpenedRecord, pack_positions, unpack_positions
+from p2ptrade.chain.typed_data import OrderMessage, order_digest
 from p2ptrade.domain.grid_data import Charges
-from p2ptrade.domain.order import Side
-from p2ptrade.domain.units import PriceMicroPerKwh, SlotNumber
+from p2ptrade.domain.order import Side, Step
+from p2ptrade.domain.units import AccountId, EnergyWh, PriceMicroPerKwh, SlotNumber
 from tests.support.auction import (
     BONDS,
     CLEARED,
@@ -166,6 +166,36 @@ def test_a_refund_of_positions_that_end_inside_a_record_is_refused(market: Marke
     for broken in (positions[:-1], positions + b"\0"):
         with reverts("BadList", length=len(broken)):
             market.auction.send("refund", slot.number, broken, slot.result, sender=market.chain.address("anybody"))
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("count", range(8))
+def test_every_form_of_order_is_opened_by_its_own_digest(market: Market, side: Side, count: int) -> None:
+    slot = market.new_slot()
+    steps = tuple((2**32 - 1 - step, step) for step in range(count))
+    domain_steps = tuple(Step(EnergyWh(energy), PriceMicroPerKwh(price)) for energy, price in steps)
+    order = OrderMessage(slot.number, 2**32 - 1, side, domain_steps, bytes(range(16)))
+    record = OpenedRecord(AccountId(order.account), side, steps, order.salt).opening()
+    market.chain.next_block_at(slot.open_until_s - 1)
+
+    receipt = market.auction.send("open", slot.number, record, sender=market.chain.address("anybody"))
+
+    digest = order.digest(market.domain)
+    opened = receipt.event(market.auction, "Opened")
+    assert (opened["slot"], opened["digest"], opened["record"]) == (slot.number, digest, record)
+    assert market.auction.call("isOpened", digest)
+
+
+def test_what_is_no_opening_is_refused_with_what_it_lacks(market: Market) -> None:
+    slot, anybody = market.new_slot(), market.chain.address("anybody")
+    market.chain.warp_to(slot.gate_s)
+
+    for kind in (0x10, 0x1F, 0x20, 0x40, 0xFF):
+        with reverts("BadRecord", offset=0, kind=kind):
+            market.auction.send("open", slot.number, bytes([kind]) + bytes(100), sender=anybody)
+    for record, needed in ((b"", 21), (bytes(20), 21), (bytes(22), 21), (b"\x0a" + bytes(37), 37), (b"\7", 77)):
+        with reverts("TruncatedBook", length=len(record), needed=needed):
+            market.auction.send("open", slot.number, record, sender=anybody)
 
 
 # -------------------------------------------------------------------------------------------------------------- answers
