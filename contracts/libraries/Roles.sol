@@ -25,7 +25,7 @@ library Roles {
     /// @notice The settlement, which takes cleared slots over from the auction and mints energy tokens. Who moves cash is a
     /// list of the ledger's own (`ILedger.setMover`).
     uint64 internal constant MARKET = 8;
-    /// @notice Issues credits by the four rules, below their caps.
+    /// @notice Issues credits by the four rules, below their caps, and pays refunds of a guarantee, up to what was paid in.
     uint64 internal constant ISSUER = 9;
     /// @notice The participant registry, which opens and changes ledger accounts.
     uint64 internal constant REGISTRY = 10;

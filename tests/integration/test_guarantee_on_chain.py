@@ -5,16 +5,21 @@ A market with a guarantee over two UTC days, from the orders to the refund: once
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from eth_typing import ChecksumAddress
 
 from p2ptrade import cli
 from p2ptrade.chain.keys import write_keystore
+from p2ptrade.chain.outbox import Outbox
 from p2ptrade.config import DEV_ACCOUNTS
 from p2ptrade.domain.units import AccountId, AmountMicro
 from p2ptrade.errors import TransactionRevertedError
+from p2ptrade.office import guarantee as guarantee_office
 from p2ptrade.office import service as office
+from p2ptrade.office.guarantee import GuaranteeDesk
 from p2ptrade.office.periods import PeriodClerk
 from p2ptrade.wallet.statement import movements
 from tests.integration.settled_slot import BUYER, IDLE, SELLER, SILENT, SLOT, trade_and_settle
@@ -25,7 +30,7 @@ FUND = 3 * CREDIT
 GUARANTEE = AccountId(9)
 # Deployed at noon of the day before DAY: period 0 is that day and DAY. Corrections are open for 30 days after it.
 CLOSES_S = (DAY + 1 + 30) * 86_400
-BOUGHT_FAR_TOO_MUCH = {BUYER: 100, SELLER: -900, SILENT: 400, IDLE: 250}
+FAR_FROM_THEIR_ORDERS = {BUYER: 100, SELLER: -200, SILENT: 400, IDLE: 250}
 Run = Callable[..., Any]
 
 
@@ -34,7 +39,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallMarket]:
     """A market in which one slot of period 0 was traded, settled and corrected, and a sponsor gave to the treasurer."""
     folder = tmp_path_factory.mktemp("guarantee")
     with small_market(folder, homes=4, guarantee_period_days=2, deviation_micro_per_kwh=20_000) as made:
-        trade_and_settle(made, tmp_path_factory.mktemp("day"), metered_wh=BOUGHT_FAR_TOO_MUCH).close()
+        trade_and_settle(made, tmp_path_factory.mktemp("day"), metered_wh=FAR_FROM_THEIR_ORDERS).close()
         (folder / "p2ptrade.toml").write_text(
             f"""
 [chain]
@@ -77,40 +82,74 @@ def bill(run: Run) -> dict[str, Any]:
     return found
 
 
-def test_who_paid_more_than_the_baseline_gets_it_back_once_the_period_is_closed(run: Run, world: SmallMarket) -> None:
+class KilledError(Exception):
+    """The office was killed here."""
+
+
+@dataclass
+class KilledAfterAList:
+    """The issuer's outbox in a process that is killed when its first list of refunds has been paid."""
+
+    outbox: Outbox
+
+    def submit(self, intent: str, to: ChecksumAddress, data: bytes) -> None:
+        self.outbox.submit(intent, to, data)
+
+    def wait(self, intent: str) -> None:
+        self.outbox.wait(intent)
+        raise KilledError
+
+
+def test_who_paid_more_than_the_baseline_gets_it_back_once_the_period_is_closed(
+    run: Run, world: SmallMarket, monkeypatch: pytest.MonkeyPatch
+) -> None:
     market, accounts = world.market, [home.account for home in world.homes]
-    assert market.guarantee is not None
-    before, buyer = [market.ledger.cash(account) for account in accounts], accounts[BUYER]
+    buyer, seller = accounts[BUYER], accounts[SELLER]
+    # Bought 1 kWh at 10 ct and 3.6 ct of charges; 0.1 kWh were used, 0.9 fed in, 0.8 are beyond the tolerance: 1.6 ct.
+    # Sold it at 10 ct; 0.2 kWh were delivered, 0.8 bought from the retailer, 0.7 are beyond the tolerance: 1.4 ct.
+    (tariff,) = market.tariffs.prices([SLOT])
+    lost = 136_000 + 16_000 - 900 * tariff.feed_in // 1_000 - 100 * tariff.retail // 1_000
+    lost_too = 800 * tariff.retail // 1_000 + 14_000 - 100_000 + 200 * tariff.feed_in // 1_000
+    due = {str(buyer): lost, str(seller): lost_too}
+    before = [market.ledger.cash(account) for account in accounts]
 
     early, _ = run("office", "guarantee", "pay")
     so_far = json.loads(run("office", "guarantee", "check", "--json", code=1)[0])
-    loss = -bill(run)["sums"]["saving_micro"]
+    saving = bill(run)["sums"]["saving_micro"]
     world.warp_to(CLOSES_S)
     at_the_last_second, _ = run("office", "guarantee", "pay")
     world.warp_to(CLOSES_S + 1)
     PeriodClerk(market, world.outbox("issuer")).step()  # which logs that it cannot pay, and goes on
     world.give_up("issuer")
+    run("office", "guarantee", "fund", "--amount-micro", str(lost), "--reference", "enough for one")
     _, unfunded = run("office", "guarantee", "pay", code=1)
     untouched = [market.ledger.cash(account) for account in accounts]
-    run("office", "guarantee", "fund", "--amount-micro", str(FUND), "--reference", "sponsor")
+    run("office", "guarantee", "fund", "--amount-micro", str(FUND - lost), "--reference", "the rest")
     ready = json.loads(run("office", "guarantee", "check", "--json")[0])
+    monkeypatch.setattr(guarantee_office, "REFUNDS_AT_ONCE", 1)
+    killed = GuaranteeDesk(market, KilledAfterAList(world.outbox("issuer")))  # type: ignore[arg-type]
+    with pytest.raises(KilledError):
+        killed.pay()
+    world.give_up("issuer")
+    begun = json.loads(run("audit", "guarantee", "--json")[0])
     paid = json.loads(run("office", "guarantee", "pay", "--json")[0])
     again = json.loads(run("office", "guarantee", "pay", "--json")[0])
 
     assert early == at_the_last_second == "no period is due: the next one can still change\n"
-    # Bought 1 kWh at 10 ct and 3.6 ct of charges; 0.1 kWh were used, 0.9 fed in, 0.8 are beyond the tolerance: 1.6 ct.
-    (tariff,) = market.tariffs.prices([SLOT])
-    assert loss == 136_000 + 16_000 - 900 * tariff.feed_in // 1_000 - 100 * tariff.retail // 1_000 > 0
-    assert (so_far["closed"], so_far["refunds_micro"], so_far["held_micro"]) == (False, {str(buyer): loss}, 0)
+    assert min(lost, lost_too) > 0
+    assert saving == -lost
+    assert (so_far["closed"], so_far["refunds_micro"], so_far["held_micro"]) == (False, due, 0)
     assert (so_far["first_day"], so_far["last_day"], so_far["closes_at_s"]) == ("2026-06-10", "2026-06-11", CLOSES_S)
-    assert f"refunds {loss} micro-credits, but the guarantee account holds 0" in unfunded
+    assert f"refunds {lost + lost_too} micro-credits, but the guarantee account holds {lost}" in unfunded
     assert untouched == before
-    assert (ready["closed"], ready["total_micro"], ready["held_micro"]) == (True, loss, FUND)
-    assert paid == [{"period": 0, "refunds_micro": {str(buyer): loss}}]
+    assert (ready["closed"], ready["total_micro"], ready["held_micro"]) == (True, lost + lost_too, FUND)
+    assert [(each["complete"], each["refunds_micro"]) for each in begun["periods"]] == [(False, {str(buyer): lost})]
+    assert (begun["closed_and_not_paid"], begun["differences"]) == (1, [])
+    assert paid == [{"period": 0, "refunds_micro": due}]
     assert again == []
     gained = [market.ledger.cash(account) - cash for account, cash in zip(accounts, before, strict=True)]
-    assert gained == [loss, 0, 0, 0]
-    assert market.ledger.cash(GUARANTEE) == FUND - loss
+    assert gained == [lost, lost_too, 0, 0]
+    assert market.ledger.cash(GUARANTEE) == FUND - lost - lost_too
     assert movements(market, buyer)[-1].reason == "guarantee of period 0"
 
 
