@@ -1,6 +1,7 @@
 """A bill made from the chain is what moved in the ledger, to the unit, and each reading on it can be proven."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -8,12 +9,14 @@ import pytest
 from p2ptrade.chain.contracts.settlement import SettlementState
 from p2ptrade.cli.wallet_reports import leaf_of
 from p2ptrade.domain.merkle import verify_proof
-from p2ptrade.domain.units import AccountId
+from p2ptrade.domain.slot import end_of, slot_at, start_of
+from p2ptrade.domain.units import AccountId, SlotNumber
 from p2ptrade.transport.clients import OracleClient
 from p2ptrade.wallet.bill import BillLine, make_bill
 from p2ptrade.wallet.bill_source import read_bill_lines
 from p2ptrade.wallet.statement import movements
 from tests.integration.settled_slot import BUYER, IDLE, METERED_WH, SELLER, SILENT, SLOT, trade_and_settle
+from tests.integration.test_relay_on_chain import COMMIT_LEAD_S, Day, bid, offer
 from tests.support.oracles import Group
 from tests.support.small_market import SmallMarket, small_market
 
@@ -98,3 +101,36 @@ def test_a_reading_is_proven_against_the_root_on_the_chain(world: SmallMarket, s
     assert verify_proof(leaf_of(found), found.proof, roots[found.version])
     forged = found.model_copy(update={"metered_wh": found.metered_wh - 1})
     assert not verify_proof(leaf_of(forged), found.proof, roots[found.version])
+
+
+def test_a_trade_that_was_never_settled_and_given_back_is_on_no_bill(
+    world: SmallMarket,
+    settled,  # type: ignore[no-untyped-def]
+    tmp_path: Path,
+) -> None:
+    market, buyer, seller = world.market, world.homes[BUYER].account, world.homes[SELLER].account
+    slot = SlotNumber(slot_at(market.client.now_s()) + 8)
+    world.publish_limits(slot)
+    world.warp_to(start_of(slot) - 3000)
+    day = Day(world, tmp_path, slot)
+    before = market.ledger.cash(buyer)
+    day.trader.seal(slot, {buyer: bid(1_000, 300_000), seller: offer(1_500, 100_000)})
+    day.at(1800 + COMMIT_LEAD_S)
+    world.warp_to(start_of(slot) - 1800)
+    day.trader.open(slot)
+    for lead_s in (1790, 1190):
+        day.at(lead_s)
+
+    (locked,) = read_bill_lines(market, buyer, slot, slot)
+    world.warp_to(end_of(slot) + market.auction.settle_within_s())
+    cleared = market.auction.cleared(slot, first=0)
+    assert cleared is not None
+    result = market.auction.result(slot, first=0).struct()
+    anybody = world.outbox("treasurer")
+    call = market.auction.call_data("refund", slot, cleared.positions, result)
+    anybody.submit("refund", market.auction.address, call)
+    anybody.wait("refund")
+
+    assert locked.sums.saving_micro == locked.sums.total_micro == -136_000
+    assert market.ledger.cash(buyer) == before
+    assert read_bill_lines(market, buyer, slot, slot) == []
