@@ -9,7 +9,7 @@ from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.keys import SigningKey
 from p2ptrade.chain.outbox import Outbox
 from p2ptrade.cli.checks import Finding
-from p2ptrade.config import ServiceSettings, Settings, checkpoint
+from p2ptrade.config import DaemonSettings, Settings, checkpoint
 from p2ptrade.errors import P2PTradeError
 from p2ptrade.store import Database
 from p2ptrade.store.outbox import OutboxTable
@@ -18,8 +18,10 @@ from p2ptrade.transport.clients import TIMEOUT_S, OracleClient
 PortOption = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
 
 
-def open_database(own: ServiceSettings, name: str) -> Database:
-    """Return the database of the service `name`: the one that its settings name, or a file in its state folder.
+def open_database(own: DaemonSettings, name: str) -> Database:
+    """Return the database of `name`, a daemon or who acts in the office.
+
+    It is the one that the settings name, or a file in the state folder.
 
     Raises:
         ConfigError: it cannot be opened.
@@ -42,7 +44,7 @@ def open_outbox(settings: Settings, market: Market, database: Database, key: Sig
     )
 
 
-def state_finding(own: ServiceSettings, name: str) -> Finding:
+def state_finding(own: DaemonSettings, name: str) -> Finding:
     """Return whether the database of a service can be opened."""
     try:
         open_database(own, name).close()

@@ -10,9 +10,10 @@ import typer
 
 from p2ptrade.chain.contracts.authority import Role
 from p2ptrade.cli.checks import Finding, connect_market, finish
+from p2ptrade.cli.daemons import PortOption, state_finding
 from p2ptrade.cli.office_session import acting
 from p2ptrade.cli.options import ConfigOption, DryRunOption, JsonOption
-from p2ptrade.config import Settings, load_settings, open_key
+from p2ptrade.config import Settings, checkpoint, load_settings, open_key
 from p2ptrade.domain.settlement import SystemAccount
 from p2ptrade.domain.units import AccountId, AmountMicro
 from p2ptrade.errors import P2PTradeError, RefusedError
@@ -21,7 +22,6 @@ from p2ptrade.office.demurrage import collect_demurrage
 from p2ptrade.office.issuing import Issue, Outcome, issue_credits
 from p2ptrade.office.periods import PeriodClerk
 from p2ptrade.office.rewards import pay_rewards
-from p2ptrade.store import Database
 from p2ptrade.transport.daemon import Health
 from p2ptrade.transport.logs import set_up_logs
 from p2ptrade.transport.server import bind, make_app, run_service
@@ -55,7 +55,7 @@ def demurrage(config: ConfigOption = None) -> None:
 
 def run_office(
     config: ConfigOption = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
+    port: PortOption = None,
 ) -> None:
     """Issue credits, collect demurrage, pay rewards and refunds whenever something is due, until stopped."""
     settings = load_settings(config)
@@ -63,7 +63,7 @@ def run_office(
     own = settings.office
     listener = bind(own.host, own.port if port is None else port)
     with acting(config, "issuer") as (market, outbox):
-        clerk = PeriodClerk(market, outbox, settings.chain.finality_depth)
+        clerk = PeriodClerk(market, outbox, settings.chain.finality_depth, checkpoint=checkpoint(settings))
         health = Health()
         app = make_app("office", health=health, registry=clerk.metrics.registry)
         run_service(app, listener=listener, health=health, step=clerk.step, interval_s=own.interval_s)
@@ -88,11 +88,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield Finding(f"key {key.address} may issue", None if is_issuer else "it has not the role ISSUER")
     except P2PTradeError as error:
         yield Finding("key", str(error))
-    try:
-        Database.open(settings.office.state / "issuer.sqlite").close()
-        yield Finding(f"state in {settings.office.state}")
-    except P2PTradeError as error:
-        yield Finding("state", str(error))
+    yield state_finding(settings.office, "issuer")
     held, rules = market.ledger.cash(AccountId(SystemAccount.REWARDS)), market.rewards.rules()
     most = sum(rules.amounts(rules.places))
     short = f"it holds {held} micro-credits, a period may pay {most}: `p2ptrade office rewards fund`"

@@ -9,7 +9,6 @@ from p2ptrade.chain.outbox import Outbox
 from p2ptrade.cli.checks import connect_market
 from p2ptrade.cli.daemons import open_database, open_outbox
 from p2ptrade.config import KeySettings, Settings, load_settings, open_key
-from p2ptrade.store import Database
 
 
 @contextmanager
@@ -19,10 +18,7 @@ def acting(config: Path | None, who: str) -> Iterator[tuple[Market, Outbox]]:
     key = open_key(settings, _key_of(settings, who), "relay" if who == "relay" else f"office.{who}")
     market = connect_market(settings)
     # The relay's daemon sends with the same key, so both share the outbox and its lease.
-    is_relay = who == "relay"
-    database = (
-        open_database(settings.relay, who) if is_relay else Database.open(settings.office.state / f"{who}.sqlite")
-    )
+    database = open_database(settings.relay if who == "relay" else settings.office, who)
     with open_outbox(settings, market, database, key) as outbox:
         yield market, outbox
 

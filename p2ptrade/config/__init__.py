@@ -9,6 +9,7 @@ from p2ptrade.config.keys import dev_key, open_key
 from p2ptrade.config.market import DEV_ACCOUNTS, DEV_ORACLES, deployment_plan
 from p2ptrade.config.sections import (
     ChainSettings,
+    DaemonSettings,
     DeploySettings,
     DsoSettings,
     EngineSettings,
@@ -29,6 +30,7 @@ __all__ = [
     "DEV_ACCOUNTS",
     "DEV_ORACLES",
     "ChainSettings",
+    "DaemonSettings",
     "DeploySettings",
     "DsoSettings",
     "EngineSettings",

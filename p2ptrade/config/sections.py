@@ -181,10 +181,9 @@ class DeploySettings(Section):
     delivery_cap_wh: Whole = _MARKET.rules.delivery_cap_wh
 
 
-class ServiceSettings(Section):
-    """What every daemon has: a key, a place for its state, an address to listen on, a pace."""
+class DaemonSettings(Section):
+    """What every daemon has: a place for its state, an address to listen on, a pace."""
 
-    key: KeySettings = KeySettings()
     state: Path = Path("state")
     database: SecretStr | None = Field(
         default=None,
@@ -193,6 +192,12 @@ class ServiceSettings(Section):
     host: str = "127.0.0.1"
     port: Port = 0
     interval_s: Seconds = 1.0
+
+
+class ServiceSettings(DaemonSettings):
+    """A daemon with one key."""
+
+    key: KeySettings = KeySettings()
 
 
 class RelaySettings(ServiceSettings):
@@ -281,7 +286,7 @@ class WalletSettings(ServiceSettings):
     time_zone: str = "Europe/Berlin"
 
 
-class OfficeSettings(Section):
+class OfficeSettings(DaemonSettings):
     """The keys of the consortium's people, for the commands of `p2ptrade office`; `office run` acts as issuer."""
 
     registrar: KeySettings = KeySettings()
@@ -289,7 +294,6 @@ class OfficeSettings(Section):
     retailer: KeySettings = KeySettings()
     issuer: KeySettings = KeySettings()
     state: Path = Path("office-state")
-    host: str = "127.0.0.1"
     port: Port = 8640
     interval_s: Seconds = 30.0
     tariff: Path | None = Field(default=None, description="Tariff file to publish; default: the shipped one.")

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from p2ptrade.chain.deployed import Market
 from p2ptrade.chain.outbox import Outbox
+from p2ptrade.domain.checkpoint import Checkpoint, pass_by
 from p2ptrade.errors import RefusedError, TransactionRevertedError
 from p2ptrade.office.demurrage import collect_demurrage
 from p2ptrade.office.guarantee import GuaranteeDesk
@@ -46,6 +47,7 @@ class PeriodClerk:
     outbox: Outbox
     finality_depth: int = 0
     metrics: OfficeMetrics = field(default_factory=OfficeMetrics)
+    checkpoint: Checkpoint = pass_by
     _day_done: int | None = None
     _troubles: dict[str, str] = field(default_factory=dict)
     _guarantee: GuaranteeDesk = field(init=False)
@@ -59,6 +61,7 @@ class PeriodClerk:
         Raises:
             ChainUnreachableError: the node does not answer; the next step goes on.
         """
+        self.outbox.advance()  # what was sent and not looked up when this was killed
         today = self.market.client.now_s() // _SECONDS_PER_DAY
         if self._day_done != today and all([self._try("issue", self._issue), self._try("demurrage", self._look)]):
             self._day_done = today
@@ -67,6 +70,7 @@ class PeriodClerk:
 
     def _try(self, what: str, act: Callable[[], None]) -> bool:
         """Return whether an act went well; whatever stands in the way of one must not stop the others."""
+        self.checkpoint(f"office.before-{what}")
         try:
             act()
         except (RefusedError, TransactionRevertedError) as error:
@@ -74,6 +78,7 @@ class PeriodClerk:
                 _log.warning("not done", what=what, reason=str(error))
             self._troubles[what] = str(error)
             return False
+        self.checkpoint(f"office.after-{what}")
         self._troubles.pop(what, None)
         return True
 

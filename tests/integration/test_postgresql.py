@@ -18,7 +18,7 @@ from sqlalchemy import text
 
 from p2ptrade.cli.checks import Finding
 from p2ptrade.cli.daemons import open_database, state_finding
-from p2ptrade.config import OracleSettings
+from p2ptrade.config import DaemonSettings, OfficeSettings, OracleSettings
 from p2ptrade.domain.outgoing import Outgoing
 from p2ptrade.domain.reading import NO_PREDECESSOR, Quality, Reading, Registers, SignedReading
 from p2ptrade.domain.report import KeptReading
@@ -149,11 +149,14 @@ def test_nothing_is_sent_with_a_key_whose_lease_was_lost_with_its_connection(url
     other.close()
 
 
-def test_a_service_whose_settings_name_the_database_keeps_its_state_there(url: str, tmp_path: Path) -> None:
-    own = OracleSettings(state=tmp_path / "state", database=SecretStr(url))
+@pytest.mark.parametrize("section", [OracleSettings, OfficeSettings])
+def test_a_daemon_whose_settings_name_the_database_keeps_its_state_there(
+    section: type[DaemonSettings], url: str, tmp_path: Path
+) -> None:
+    own = section(state=tmp_path / "state", database=SecretStr(url))
 
-    found = state_finding(own, "oracle")
-    database = open_database(own, "oracle")
+    found = state_finding(own, "daemon")
+    database = open_database(own, "daemon")
 
     assert found == Finding("state in the database that is set")
     assert database.engine.dialect.name == "postgresql"
