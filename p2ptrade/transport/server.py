@@ -7,10 +7,13 @@ starts, so that a port in use is one sentence and not a traceback from inside th
 import ctypes
 import errno
 import gc
+import signal
 import socket
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
+from types import FrameType
 from typing import Final
 
 import structlog
@@ -124,14 +127,35 @@ def run_service(
     host, port = listener.getsockname()[:2]
     _log.info("listening", host=host, port=port)
     worker.start()
-    try:
-        server.run(sockets=[listener])
-    finally:
-        stop.set()
-        worker.join(_SHUTDOWN_S)
-        listener.close()
+    with _ended_by_sigterm(server):
+        try:
+            server.run(sockets=[listener])
+        finally:
+            stop.set()
+            worker.join(_SHUTDOWN_S)
+            listener.close()
     if failed:
         raise failed[0]
+
+
+@contextmanager
+def _ended_by_sigterm(server: uvicorn.Server) -> Iterator[None]:
+    """Let SIGTERM end the server and not the process: uvicorn, once it is down, hands the signal to whom it found.
+
+    Without this the process would be gone before its step has ended and its database is put away.
+    """
+    if threading.current_thread() is not threading.main_thread():  # which alone may handle signals
+        yield
+        return
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    found = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, found)
 
 
 def give_back_memory() -> None:
