@@ -14,6 +14,7 @@ import {Certificate} from "./libraries/Certificate.sol";
 import {GridData} from "./libraries/GridData.sol";
 import {LedgerCalls} from "./libraries/LedgerCalls.sol";
 import {OrderHash} from "./libraries/OrderHash.sol";
+import {Outcomes} from "./libraries/Outcomes.sol";
 import {AuctionParameters, SlotPhase, SlotResult, Submission, Windows} from "./types/AuctionTypes.sol";
 import {BookPage, Clearing, Outcome} from "./types/PageTypes.sol";
 import {BONDS_ACCOUNT, ESCROW_ACCOUNT} from "./types/SystemAccounts.sol";
@@ -106,7 +107,7 @@ contract DoubleAuction is IDoubleAuction, DoubleAuctionBase {
         _requireClearing(submission.slot);
         (uint256[] memory rows, bytes memory accounts) = BookReader.read(submission.book, 0);
         uint256[] memory words = LedgerCalls.words(LEDGER, accounts);
-        (Certificate.Zone[] memory zones, Work memory work) = _begin(pass, submission, rows.length);
+        (Certificate.Zone[] memory zones, Work memory work) = _begin(pass, submission, rows);
         _requireVerdict(submission.slot, _verdictDigest(submission, work), submission.verdict);
 
         _judge(work, rows, words);
@@ -114,7 +115,7 @@ contract DoubleAuction is IDoubleAuction, DoubleAuctionBase {
         work.root = _requireSealed(work);
         Certificate.judge(zones);
         Certificate.share(zones);
-        BookPasses.fill(rows, words);
+        _fill(work, words);
 
         SlotResult memory cleared = _result(work);
         _factOf[submission.slot] = _fact(Status.Cleared, _hashOf(cleared));
@@ -270,8 +271,8 @@ contract DoubleAuction is IDoubleAuction, DoubleAuctionBase {
         );
     }
 
-    /// @dev Return the zones at their prices and the working state of a page of `count` records.
-    function _begin(BookPasses.Pass memory pass, Submission calldata submission, uint256 count)
+    /// @dev Return the zones at their prices and the working state of a page of these records.
+    function _begin(BookPasses.Pass memory pass, Submission calldata submission, uint256[] memory rows)
         private
         view
         returns (Certificate.Zone[] memory zones, Work memory work)
@@ -284,11 +285,10 @@ contract DoubleAuction is IDoubleAuction, DoubleAuctionBase {
         (work.networkCharge, work.fee) = GridData.charges(submission.gridData);
         work.domain = DOMAIN;
         _setTerms(pass, zones, 2 * (work.networkCharge + work.fee), GridData.excluded(submission.gridData));
-        pass.count = count;
+        uint256 count = rows.length;
+        _listTrades(work, rows);
         work.entries = pass.entriesEnd = LedgerCalls.take(count * SEAL_BYTES);
         work.voids = pass.voidsEnd = LedgerCalls.take(count * VOID_BYTES + 64) + 32;
-        work.positions = pass.positionsEnd = LedgerCalls.take(count * POSITION_BYTES + 64) + 32;
-        (work.moves, pass.movesEnd) = LedgerCalls.begin(count + 2);
         // the last one, not needed where nobody sealed so: `_requireSealed` gives it back
         if (_ownChainOf[submission.slot] != 0) pass.places = count + submission.strangers.length / STRANGER_BYTES;
         pass.arrivals = LedgerCalls.takeCleared(pass.places * BookPasses.OWN_SEAL_BYTES);
@@ -320,6 +320,19 @@ contract DoubleAuction is IDoubleAuction, DoubleAuctionBase {
         assembly ("memory-safe") {
             mstore(0x40, free)
         }
+    }
+
+    /// @dev List what orders trade in the place of their accounts' words, which have 32 bytes each where a position has 22; and
+    /// what that moves.
+    function _fill(Work memory work, uint256[] memory words) private pure {
+        BookPasses.Pass memory pass = work.pass;
+        uint256 positions;
+        assembly ("memory-safe") {
+            positions := add(words, 0x20)
+        }
+        work.positions = pass.positionsEnd = positions;
+        (work.moves, pass.movesEnd) = LedgerCalls.begin((pass.tradesEnd - work.trades) / Outcomes.ENTRY_BYTES + 2);
+        work.forfeited = Outcomes.fill(work.trades, pass.tradesEnd);
     }
 
     function _emitCleared(Submission calldata submission, Work memory work, SlotResult memory cleared) private {

@@ -11,8 +11,8 @@ import {BookPasses} from "./libraries/BookPasses.sol";
 import {BookReader} from "./libraries/BookReader.sol";
 import {Certificate} from "./libraries/Certificate.sol";
 import {GridData} from "./libraries/GridData.sol";
-import {LedgerCalls} from "./libraries/LedgerCalls.sol";
 import {OrderHash} from "./libraries/OrderHash.sol";
+import {Outcomes} from "./libraries/Outcomes.sol";
 import {Signatures} from "./libraries/Signatures.sol";
 import {AccountStatus} from "./types/AccountStatus.sol";
 import {AuctionParameters, SlotPhase, SlotResult, Windows} from "./types/AuctionTypes.sol";
@@ -48,6 +48,7 @@ abstract contract DoubleAuctionBase is IDoubleAuctionPages, AccessManaged {
         uint256 fee;
         uint256 entries;
         uint256 voids;
+        uint256 trades;
         uint256 moves;
         uint256 positions;
         uint256 forfeited;
@@ -195,8 +196,7 @@ abstract contract DoubleAuctionBase is IDoubleAuctionPages, AccessManaged {
         uint256 excluded
     ) internal view {
         pass.chargeHalf = chargeHalf;
-        pass.allowed = ((uint256(1) << zones.length) - 1) & ~excluded;
-        pass.zones = Certificate.pointers(zones);
+        BookPasses.setZones(zones, excluded);
         (pass.bonds, pass.collateralPrices) = (BONDS, COLLATERAL_PRICES);
     }
 
@@ -223,7 +223,8 @@ abstract contract DoubleAuctionBase is IDoubleAuctionPages, AccessManaged {
         }
     }
 
-    /// @dev Judge all records: opened orders in `BookPasses`, the others one by one here.
+    /// @dev Judge all records: opened orders in `BookPasses`, the others one by one here. What can trade, and bonds, overwrite
+    /// rows that have been judged.
     function _judge(Work memory work, uint256[] memory rows, uint256[] memory words) internal view {
         uint256 index = 0;
         while ((index = BookPasses.judge(rows, words, index)) < rows.length) {
@@ -242,7 +243,7 @@ abstract contract DoubleAuctionBase is IDoubleAuctionPages, AccessManaged {
                 }
             }
             _pushVoid(work.pass, row.accountOf(), reason);
-            rows[index++] = row.asVoid(reason);
+            ++index;
         }
     }
 
@@ -284,8 +285,16 @@ abstract contract DoubleAuctionBase is IDoubleAuctionPages, AccessManaged {
         int256 bond = int256(_ofClass(BONDS, word.reputationClass()));
         if (cash < bond) bond = cash;
         if (bond <= 0) return;
-        work.forfeited += uint256(bond);
-        work.pass.movesEnd = LedgerCalls.push(work.pass.movesEnd, account, -bond);
+        Outcomes.pushBond(work.pass, account, uint256(bond));
+    }
+
+    /// @dev Begin the list of what can trade in the place of the rows, which have 32 bytes each where that takes 13.
+    function _listTrades(Work memory work, uint256[] memory rows) internal pure {
+        uint256 start;
+        assembly ("memory-safe") {
+            start := add(rows, 0x20)
+        }
+        work.trades = work.pass.tradesEnd = start;
     }
 
     /// @dev Return what the settlement will pay out. Checked arithmetic: rent cannot be negative, as energy flows over full

@@ -6,7 +6,10 @@ import {IDoubleAuction} from "./interfaces/IDoubleAuction.sol";
 import {IDoubleAuctionPages} from "./interfaces/IDoubleAuctionPages.sol";
 import {BookPasses} from "./libraries/BookPasses.sol";
 import {BookReader} from "./libraries/BookReader.sol";
-import {Certificate} from "./libraries/Certificate.sol";
+// Constants that only assembly uses, where solhint does not look (2026-11-21).
+/* solhint-disable no-unused-import */
+import {Certificate, ZONE_BID_ABOVE, ZONE_BID_SHARE, ZONE_END, ZONE_PARENT} from "./libraries/Certificate.sol";
+/* solhint-enable no-unused-import */
 import {GridData} from "./libraries/GridData.sol";
 import {LedgerCalls} from "./libraries/LedgerCalls.sol";
 import {OrderHash} from "./libraries/OrderHash.sol";
@@ -24,7 +27,6 @@ contract DoubleAuctionPages is DoubleAuctionBase {
     uint256 private constant STRANGER_BYTES = 53;
     uint256 private constant ZONE_WORDS = 10;
     uint256 private constant ARRIVALS_SHIFT = 40;
-    uint256 private constant MOVES_HEAD = 0x60;
 
     constructor(address authority, AuctionParameters memory parameters) DoubleAuctionBase(authority, parameters) {}
 
@@ -111,16 +113,16 @@ contract DoubleAuctionPages is DoubleAuctionBase {
             BookReader.read(page.book, (judged.last & BookReader.RUN_MASK) | BookReader.MAY_END_IN_RUN);
         uint256[] memory words = LedgerCalls.words(LEDGER, accounts);
         Work memory work;
-        _takeLists(work, pass, judged.entries, rows.length);
+        _takeLists(work, pass, judged.entries, rows);
         work.slot = clearing.slot;
         work.domain = OrderHash.domainSeparator(address(this));
         (uint256 network, uint256 fee) = GridData.charges(clearing.gridData);
         _setTerms(pass, zones, 2 * (network + fee), GridData.excluded(clearing.gridData));
 
         _requireLater(judged.last, rows[0]);
-        _judge(work, rows, words);
         judged.last = _lastOf(rows[rows.length - 1]);
-        outcome.trades = _trades(work, rows, words);
+        _judge(work, rows, words);
+        outcome.trades = _bytes(work.trades, pass.tradesEnd);
         outcome.voids = _bytes(work.voids, pass.voidsEnd);
         judged.bookHash = keccak256(abi.encode(judged.bookHash, keccak256(page.book)));
         judged.outcomes = _appended(judged.outcomes, _hash(outcome));
@@ -128,18 +130,18 @@ contract DoubleAuctionPages is DoubleAuctionBase {
         if (page.endsChunk) _endChunk(judged);
     }
 
-    /// @dev Take memory for what judging a page of `count` records lists.
-    function _takeLists(Work memory work, BookPasses.Pass memory pass, bytes memory entries, uint256 count)
+    /// @dev Take memory for what judging a page of these records lists.
+    function _takeLists(Work memory work, BookPasses.Pass memory pass, bytes memory entries, uint256[] memory rows)
         private
         pure
     {
         work.pass = pass;
-        pass.count = count;
+        uint256 count = rows.length;
+        _listTrades(work, rows);
         work.entries = LedgerCalls.take(entries.length + count * SEAL_BYTES + 64) + 32;
         pass.entriesEnd = work.entries + entries.length;
         _copy(entries, work.entries);
         work.voids = pass.voidsEnd = LedgerCalls.take(count * VOID_BYTES + 64) + 32;
-        (work.moves, pass.movesEnd) = LedgerCalls.begin(count);
     }
 
     /// @dev Refuse a page that begins with an own seal that arrived before the superseded one which the page before ended with.
@@ -155,25 +157,6 @@ contract DoubleAuctionPages is DoubleAuctionBase {
         if (row.kindOf() & BookReader.SUPERSEDED_BIT == 0) return last;
         last |= BookReader.IN_RUN;
         if (row.kindOf() & BookReader.OWN_BIT != 0) last |= (row.arrivalOf() + 1) << ARRIVALS_SHIFT;
-    }
-
-    /// @dev Return the entries of a page: its bonds, which judging listed as movements, and its trades.
-    function _trades(Work memory work, uint256[] memory rows, uint256[] memory words)
-        private
-        pure
-        returns (bytes memory)
-    {
-        uint256 start = LedgerCalls.take(rows.length * Outcomes.ENTRY_BYTES + 64) + 32;
-        uint256 end = start;
-        for (uint256 next = work.moves + MOVES_HEAD; next < work.pass.movesEnd; next += 32) {
-            uint256 move;
-            // inside the list of movements
-            assembly ("memory-safe") {
-                move := mload(next)
-            }
-            end = Outcomes.pushBond(end, move >> 64, uint256(-int256(int64(uint64(move)))));
-        }
-        return _bytes(start, Outcomes.list(work.pass, rows, words, end));
     }
 
     /// @dev Extend chain and product by the next own seals. The ledger is ours, and strangers are few (2026-11-21).
@@ -228,12 +211,15 @@ contract DoubleAuctionPages is DoubleAuctionBase {
     /// @inheritdoc IDoubleAuctionPages
     function fillPage(Clearing calldata clearing, Outcome calldata outcome, bytes calldata state) external {
         uint64 slot = clearing.slot;
+        BookPasses.Pass memory pass = BookPasses.place(slot, 0);
         bytes32 id = keccak256(abi.encode(clearing));
         Filled memory filled = _checkedState(slot, id, state);
         _requireOutcome(slot, filled, outcome);
         Certificate.Zone[] memory zones = _zones(clearing.gridData, clearing.prices);
         _load(zones, filled.zones);
-        Work memory work = _fill(clearing, filled, zones, outcome.trades);
+        Work memory work;
+        work.pass = pass;
+        _fill(work, clearing, filled, zones, outcome.trades);
 
         bool isHeld = false;
         if (++filled.page == filled.outcomes.length) {
@@ -265,11 +251,12 @@ contract DoubleAuctionPages is DoubleAuctionBase {
     /// @dev List positions and movements of a page, and add up the totals. What an account has less than its order was covered
     /// with went to the settlement of earlier slots, so it owes what is missing as if that had come later.
     function _fill(
+        Work memory work,
         Clearing calldata clearing,
         Filled memory filled,
         Certificate.Zone[] memory zones,
         bytes calldata trades
-    ) private view returns (Work memory work) {
+    ) private view {
         // Whole entries are counted before their bytes, which is meant (2026-11-21).
         // slither-disable-next-line divide-before-multiply
         uint256 count = trades.length / Outcomes.ENTRY_BYTES;
@@ -283,7 +270,11 @@ contract DoubleAuctionPages is DoubleAuctionBase {
         (pass.collateral, pass.boughtWh) = (filled.collateral, filled.boughtWh);
         work.root = filled.root;
 
-        uint256 bonds = Outcomes.fill(pass, trades);
+        uint256 entries = LedgerCalls.take(trades.length + 32);
+        assembly ("memory-safe") {
+            calldatacopy(entries, trades.offset, trades.length)
+        }
+        uint256 bonds = Outcomes.fill(entries, entries + trades.length);
         uint256 locked = pass.buyersPay + pass.collateral - filled.buyersPay - filled.collateral;
         pass.movesEnd = LedgerCalls.push(pass.movesEnd, ESCROW_ACCOUNT, int256(locked));
         pass.movesEnd = LedgerCalls.push(pass.movesEnd, BONDS_ACCOUNT, int256(bonds));
@@ -322,11 +313,11 @@ contract DoubleAuctionPages is DoubleAuctionBase {
                 at := add(at, 0x20)
             } {
                 let zone := mload(at)
-                for { let field := 0x20 } lt(field, 0xe0) { field := add(field, 0x20) } {
+                for { let field := ZONE_BID_ABOVE } lt(field, ZONE_PARENT) { field := add(field, 0x20) } {
                     mstore(add(zone, field), mload(from))
                     from := add(from, 0x20)
                 }
-                for { let field := 0x200 } lt(field, 0x280) { field := add(field, 0x20) } {
+                for { let field := ZONE_BID_SHARE } lt(field, ZONE_END) { field := add(field, 0x20) } {
                     mstore(add(zone, field), mload(from))
                     from := add(from, 0x20)
                 }
@@ -343,11 +334,11 @@ contract DoubleAuctionPages is DoubleAuctionBase {
                 at := add(at, 0x20)
             } {
                 let zone := mload(at)
-                for { let field := 0x20 } lt(field, 0xe0) { field := add(field, 0x20) } {
+                for { let field := ZONE_BID_ABOVE } lt(field, ZONE_PARENT) { field := add(field, 0x20) } {
                     mstore(to, mload(add(zone, field)))
                     to := add(to, 0x20)
                 }
-                for { let field := 0x200 } lt(field, 0x280) { field := add(field, 0x20) } {
+                for { let field := ZONE_BID_SHARE } lt(field, ZONE_END) { field := add(field, 0x20) } {
                     mstore(to, mload(add(zone, field)))
                     to := add(to, 0x20)
                 }

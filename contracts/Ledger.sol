@@ -220,19 +220,35 @@ contract Ledger is ILedger, AccessManaged, Pausable {
     // -------------------------------------------------------------------------------------------------------- views
 
     /// @inheritdoc ILedger
-    function words(bytes calldata accounts) external view returns (uint256[] memory list) {
+    function words(bytes calldata accounts) external view returns (uint256[] memory) {
         if (accounts.length % ACCOUNT_BYTES != 0) revert LedgerMalformedList(accounts.length, ACCOUNT_BYTES);
         uint256 count = accounts.length / ACCOUNT_BYTES;
-        list = new uint256[](count);
-        // Reads `count` words of 4 bytes inside `accounts` and writes `count` words of the list allocated above; an
-        // account number is below 2^32, so every slot read lies in `_words`.
+        // Ends the call with offset, length and list as the compiler would encode them. Reads `count` numbers inside `accounts`,
+        // eight from one word while there are so many; each is below 2^32, so every slot read lies in `_words`.
         assembly ("memory-safe") {
-            let target := add(list, 0x20)
+            let answer := mload(0x40)
+            mstore(answer, 0x20)
+            mstore(add(answer, 0x20), count)
             let source := accounts.offset
-            for { let end := add(target, shl(5, count)) } lt(target, end) { target := add(target, 0x20) } {
+            let target := add(answer, 0x40)
+            let end := add(target, shl(5, count))
+            for {} lt(add(target, 0xe0), end) { target := add(target, 0x100) } {
+                let eight := calldataload(source)
+                mstore(target, sload(add(_words.slot, shr(224, eight))))
+                mstore(add(target, 0x20), sload(add(_words.slot, and(shr(192, eight), 0xffffffff))))
+                mstore(add(target, 0x40), sload(add(_words.slot, and(shr(160, eight), 0xffffffff))))
+                mstore(add(target, 0x60), sload(add(_words.slot, and(shr(128, eight), 0xffffffff))))
+                mstore(add(target, 0x80), sload(add(_words.slot, and(shr(96, eight), 0xffffffff))))
+                mstore(add(target, 0xa0), sload(add(_words.slot, and(shr(64, eight), 0xffffffff))))
+                mstore(add(target, 0xc0), sload(add(_words.slot, and(shr(32, eight), 0xffffffff))))
+                mstore(add(target, 0xe0), sload(add(_words.slot, and(eight, 0xffffffff))))
+                source := add(source, 0x20)
+            }
+            for {} lt(target, end) { target := add(target, 0x20) } {
                 mstore(target, sload(add(_words.slot, shr(224, calldataload(source)))))
                 source := add(source, 4)
             }
+            return(answer, sub(end, answer))
         }
     }
 

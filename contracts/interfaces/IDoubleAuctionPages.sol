@@ -17,8 +17,8 @@ import {BookPage, Clearing, Outcome} from "../types/PageTypes.sol";
 /// pages. Own seals come into the book by account and were chained by arrival: they are given once more in that order
 /// (`BookPage.seals`), and a product over each list shows that both are the same.
 ///
-/// **Outcome of a page.** Its void orders as in `IDoubleAuction`, and 13 bytes for every order that trades if the certificate
-/// is accepted, in book order, after 13 bytes for every bond that is then taken:
+/// **Outcome of a page.** Its void orders as in `IDoubleAuction`, and, in book order, 13 bytes for every order that trades if
+/// the certificate is accepted, and for every bond that is then taken:
 ///
 ///     account u32 | class 3 bits, zone 5 bits | side 1 bit, energy of the steps better than the price 31 bits | energy at it u32
 ///     account u32 | 0 u8 | bond in micro-credits u32 | 0xffffffff

@@ -1,12 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+// Constants that only assembly uses, where solhint does not look (2026-11-21).
+/* solhint-disable no-unused-import */
+import {
+    Certificate,
+    ZONE_BID_ABOVE,
+    ZONE_BID_AT,
+    ZONE_DOWN,
+    ZONE_OFFER_AT,
+    ZONE_OFFER_BELOW,
+    ZONE_UP
+} from "./Certificate.sol";
 import {OrderHash} from "./OrderHash.sol";
+import {
+    ARRIVALS,
+    BONDS,
+    CHALLENGE,
+    CHARGE_HALF,
+    COLLATERAL_PRICES,
+    DIGEST,
+    DIGEST_DOMAIN,
+    DIGEST_ORDER,
+    ENERGIES,
+    ENTRIES_END,
+    ORDER,
+    ORDER_ACCOUNT,
+    ORDER_SLOT,
+    ORDER_TERMS,
+    OWN_PRODUCT,
+    OWN_SEALS,
+    PASS_END,
+    PLACES,
+    PRICES,
+    SIGNED,
+    SIGNED_R,
+    SIGNED_S,
+    SIGNED_V,
+    TERMS,
+    TERMS_ENERGIES,
+    TERMS_PRICES,
+    TERMS_SALT,
+    TERMS_SIDE,
+    TRADES_END,
+    VOIDS_END,
+    ZONE_TABLE
+} from "./PassMemory.sol";
 
-/// @title The two passes over a book
-/// @notice `judge` authenticates opened orders, leaves out those that are void, and tallies the others at their zone's price. `fill`
-/// finds out what each trades, and lists its position and what moves on the ledger. What they cost is paid once per order,
-/// so they are written in assembly.
+/* solhint-enable no-unused-import */
+
+/// @title The first pass over a book
+/// @notice `judge` authenticates opened orders, leaves out those that are void, tallies the others at their zone's price, and
+/// lists what each can trade; `Outcomes.fill` is the second pass. What they cost is paid once per order, so they are written
+/// in assembly.
 /// @dev What holds throughout. The working state lies at a fixed place that `place` reserved, so that its addresses are
 /// constants; its pointers lead to memory taken for as many records as there are rows, so that no append leaves it. Rows
 /// come from `BookReader.read`: every record lies inside the calldata and has at most 7 steps. Energies and prices are read
@@ -19,8 +65,7 @@ library BookPasses {
         uint256 arrivals; // where own seals go, (owner 20 || digest 32) each, in order of arrival
         uint256 ownSeals; // how many there are
         uint256 voidsEnd; // where the next void order goes
-        uint256 zones; // first of the pointers to zones
-        uint256 allowed; // bit z: zone z exists and is not left out
+        uint256 tradesEnd; // where the next order goes that can trade, or bond that is taken; see `Outcomes`
         uint256 bonds; // eight numbers of 32 bits
         uint256 collateralPrices; // eight numbers of 32 bits
         uint256 chargeHalf; // charge in half micro-credits per kWh
@@ -31,7 +76,6 @@ library BookPasses {
         uint256 sellersGet; // micro-credits
         uint256 collateral; // micro-credits
         uint256 boughtWh;
-        uint256 count; // number of records
         uint256 places; // number of own seals that `arrivals` has room for; none in a book of several pages
         uint256 challenge; // of a book of several pages: what the product over its own seals is taken with
         uint256 ownProduct; // that product
@@ -40,71 +84,22 @@ library BookPasses {
     /// @notice Length of an own seal in the list of arrivals.
     uint256 internal constant OWN_SEAL_BYTES = 52;
 
-    /// @dev What the EIP-712 hashing works in; words that are the same for all orders of a slot are written once.
-    uint256 private constant TERMS = 0x400; // typehash, side, hash of energies, hash of prices, salt
-    uint256 private constant TERMS_SIDE = 0x420;
-    uint256 private constant TERMS_ENERGIES = 0x440;
-    uint256 private constant TERMS_PRICES = 0x460;
-    uint256 private constant TERMS_SALT = 0x480;
-    uint256 private constant ORDER = 0x4a0; // typehash, slot, account, hash of terms
-    uint256 private constant ORDER_SLOT = 0x4c0;
-    uint256 private constant ORDER_ACCOUNT = 0x4e0;
-    uint256 private constant ORDER_TERMS = 0x500;
-    uint256 private constant DIGEST = 0x520; // 0x1901, domain separator, hash of the order
-    uint256 private constant DIGEST_DOMAIN = 0x522;
-    uint256 private constant DIGEST_ORDER = 0x542;
-    uint256 private constant ENERGIES = 0x580; // up to 7 words
-    uint256 private constant PRICES = 0x660; // up to 7 words, each 0xe0 behind its energy
-    uint256 private constant SIGNED = 0x740; // digest, v, r, s
-    uint256 private constant SIGNED_V = 0x760;
-    uint256 private constant SIGNED_R = 0x780;
-    uint256 private constant SIGNED_S = 0x7a0;
-    /// @dev The fields of `Pass`, in order.
-    uint256 private constant ENTRIES_END = 0x7c0;
-    uint256 private constant ARRIVALS = 0x7e0;
-    uint256 private constant OWN_SEALS = 0x800;
-    uint256 private constant VOIDS_END = 0x820;
-    uint256 private constant ZONES = 0x840;
-    uint256 private constant ALLOWED = 0x860;
-    uint256 private constant BONDS = 0x880;
-    uint256 private constant COLLATERAL_PRICES = 0x8a0;
-    uint256 private constant CHARGE_HALF = 0x8c0;
-    uint256 private constant MOVES_END = 0x8e0;
-    uint256 private constant POSITIONS_END = 0x900;
-    uint256 private constant POSITIONS_HASH = 0x920;
-    uint256 private constant BUYERS_PAY = 0x940;
-    uint256 private constant SELLERS_GET = 0x960;
-    uint256 private constant COLLATERAL = 0x980;
-    uint256 private constant BOUGHT_WH = 0x9a0;
-    uint256 private constant COUNT = 0x9c0;
-    uint256 private constant PLACES = 0x9e0;
-    uint256 private constant CHALLENGE = 0xa00;
-    uint256 private constant OWN_PRODUCT = 0xa20;
-    uint256 private constant END = 0xa40;
     /// @dev The field in which the product over own seals is taken, that of secp256k1's coordinates.
     uint256 private constant FIELD = 0xfffffffffffffffffffffffffffffffffffffffffffffffffffffffefffffc2f;
+    /// @dev The order of secp256k1's group: the double of a canonical s is below it.
+    uint256 private constant GROUP = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
 
-    /// @dev Fields of `Certificate.Zone`, from the start of a zone; the price is at 0.
-    uint256 private constant BID_ABOVE = 0x20;
-    uint256 private constant BID_AT = 0x40; // of offers: 0x40 further
-    uint256 private constant OFFER_BELOW = 0x60;
-    uint256 private constant DOWN = 0xa0;
-    uint256 private constant UP = 0xc0;
-    uint256 private constant SHARE = 0x200; // of offers: 0x20 further
-    uint256 private constant RUNNING = 0x240; // of offers: 0x20 further
-
-    /// @dev Of a row: account bits 0-31, kind byte 27, reason byte 26, body from bit 48 (`BookReader`). Of an account's word: class byte
-    /// 1, status byte 2, zone byte 3, cash bits 160-223, owner below (`AccountWord`).
-    uint256 private constant HALF_ORDER = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
+    /// @dev Of a row: account bits 0-31, kind bits 32-39, position of the record from bit 48 (`BookReader`). Of an account's word:
+    /// class byte 1, status byte 2, zone byte 3, which the ledger keeps below 32, cash bits 160-223, owner below
+    /// (`AccountWord`). Of a record that is opened: head of 5 bytes, 2 more of an own one; steps; salt; signature.
     uint256 private constant U32 = 0xffffffff;
     uint256 private constant SYSTEM = 3; // status of an account of the platform
-    uint256 private constant OUT = 0x80; // mark of an order that takes part but cannot trade at the price
-    uint256 private constant S_MASK = 0x7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff;
-    uint256 private constant STEPS_ROW = 0x700000000; // number of steps, at its place in a row
+    uint256 private constant SHAPE_ROW = 0xf700000000; // kind but for the side
     uint256 private constant ONE_STEP_ROW = 0x100000000;
+    uint256 private constant SIDE_ROW = 0x800000000;
     uint256 private constant OWN_ROW = 0x1000000000;
     uint256 private constant OTHER_ROW = 0x6000000000; // unopened or superseded
-    uint256 private constant SALT_MASK = 0xffffffffffffffffffffffffffffffff00000000000000000000000000000000;
+    uint256 private constant OFFERS = 0x8000000000000000; // side of what can trade, at its place (`Outcomes`)
 
     /// @notice Reserve the working state and write what is the same for all orders of a slot. To be called before anything
     /// else takes more than a few words of memory.
@@ -116,16 +111,30 @@ library BookPasses {
             free := mload(0x40)
         }
         assert(free <= TERMS);
-        // From TERMS to END nothing has been taken; it is taken here, and cleared with zeros from beyond the calldata.
+        // From TERMS to PASS_END nothing has been taken; it is taken here, and cleared with zeros from beyond the calldata.
         assembly ("memory-safe") {
-            mstore(0x40, END)
-            calldatacopy(TERMS, calldatasize(), sub(END, TERMS))
+            mstore(0x40, PASS_END)
+            calldatacopy(TERMS, calldatasize(), sub(PASS_END, TERMS))
             mstore(TERMS, termsType)
             mstore(ORDER, orderType)
             mstore(ORDER_SLOT, slot)
             mstore(DIGEST, shl(240, 0x1901))
             mstore(DIGEST_DOMAIN, domain)
             pass := ENTRIES_END
+        }
+    }
+
+    /// @notice Tell the passes where the zones are, at most 32.
+    /// @param excluded Bit z: zone z is left out.
+    function setZones(Certificate.Zone[] memory zones, uint256 excluded) internal pure {
+        assembly ("memory-safe") {
+            let count := mload(zones)
+            for { let zone := 0 } lt(zone, count) { zone := add(zone, 1) } {
+                zones := add(zones, 0x20)
+                if iszero(and(shr(zone, excluded), 1)) {
+                    mstore(add(ZONE_TABLE, shl(5, zone)), mload(zones))
+                }
+            }
         }
     }
 
@@ -139,15 +148,20 @@ library BookPasses {
         return mulmod(before, addmod(challenge, factor, FIELD), FIELD);
     }
 
-    /// @notice Judge opened orders from row `index` on and return the index of the first row that is none, or their number.
+    /// @notice Judge opened orders from row `index` on and return the index of the first row that is none, or their number. What
+    /// it lists overwrites rows that have been judged.
     function judge(uint256[] memory rows, uint256[] memory words, uint256 index) internal view returns (uint256) {
         assembly ("memory-safe") {
-            // Read all steps of a record that has not exactly one into ENERGIES and PRICES. Where its salt is, their energy in
-            // all, with bit 40 or above set if a step is malformed, and what they cost at their limits, each rounded up.
-            function readSteps(length, body, isOffer) -> salt, energyWh, cost {
+            // Read the steps of a record that is not of one step and relayed into ENERGIES and PRICES. Their length in words;
+            // where the salt is, less 13; their energy in all, 2^40 or more if a step is malformed or there are too many; and
+            // 1000 times what they cost at their limits, each rounded up.
+            function readSteps(row) -> length, body, energyWh, cost {
                 // Prices must get strictly worse: a bid's fall, and so do an offer's when all their bits are turned.
-                let turn := and(sub(0, isOffer), U32)
+                let turn := and(sub(0, and(shr(35, row), 1)), U32)
                 let best := 0x100000000
+                length := and(shr(27, row), 0xe0) // 32 bytes a step
+                energyWh := shl(40, gt(length, 0x80))
+                body := add(add(shr(48, row), 5), and(shr(35, row), 2)) // an own one's head is 2 longer
                 let end := add(ENERGIES, length)
                 for { let at := ENERGIES } lt(at, end) { at := add(at, 0x20) } {
                     let step := calldataload(body)
@@ -161,12 +175,13 @@ library BookPasses {
                     energyWh := add(energyWh, or(energy, shl(40, or(iszero(energy), iszero(lt(step, best))))))
                     best := step
                 }
-                salt := body
+                body := sub(body, 13)
+                cost := mul(cost, 1000)
             }
             // Put an own seal where it arrived, with who must have sent it: the account's owner. A place beyond the list is not
             // written; the chain then comes out wrong. A book of several pages has no places, but a product over all seals.
             function takeOwn(row, word, digest) {
-                let arrival := shr(240, calldataload(sub(shr(48, row), 2)))
+                let arrival := shr(240, calldataload(add(shr(48, row), 5)))
                 // an account of the platform has an owner who does not seal with it
                 word := shl(96, mul(word, iszero(eq(byte(2, word), SYSTEM))))
                 mstore(OWN_SEALS, add(mload(OWN_SEALS), 1))
@@ -182,214 +197,185 @@ library BookPasses {
                 let factor := addmod(mload(CHALLENGE), keccak256(SIGNED, 0x60), FIELD)
                 mstore(OWN_PRODUCT, mulmod(mload(OWN_PRODUCT), factor, FIELD))
             }
-            // Count the step at `from` in at its zone's price; whether it is worse than the price, so that it cannot trade. A bid
-            // below the charge can trade at no price.
-            function tally(zone, isOffer, charge, from) -> out {
-                let at := mload(zone)
-                let price := sub(shl(1, mload(add(from, 0xe0))), charge)
-                if sgt(price, at) {
-                    if lt(price, mload(add(zone, UP))) { mstore(add(zone, UP), price) }
-                    if isOffer {
-                        out := OUT
-                        leave
-                    }
-                    zone := add(zone, BID_ABOVE)
-                    mstore(zone, add(mload(zone), mload(from)))
-                    leave
-                }
-                if slt(price, at) {
-                    if iszero(isOffer) { out := OUT }
-                    if slt(price, 0) { leave }
-                    if sgt(price, mload(add(zone, DOWN))) { mstore(add(zone, DOWN), price) }
-                    if out { leave }
-                    zone := add(zone, OFFER_BELOW)
-                    mstore(zone, add(mload(zone), mload(from)))
-                    leave
-                }
-                zone := add(zone, add(BID_AT, shl(6, isOffer)))
-                mstore(zone, add(mload(zone), mload(from)))
-            }
-            // Authenticate an opened order and tally it, or return why it is void, in the order that IDoubleAuction states. An
-            // order whose first step, the best one, is worse than the price is marked too: it trades nothing.
+            // Why an order is void that looks so, in the order that IDoubleAuction states; 0 if it is not, its class being above 7.
             // After each reason it leaves, which slither does not see (2026-11-21).
             // slither-disable-next-line write-after-write
-            function judgeOne(row, word) -> reason {
-                let body := shr(48, row)
-                let isOffer := and(shr(35, row), 1)
-                let length := and(shr(27, row), 0xe0) // 32 bytes a step
-                let energyWh
-                let cover
-                switch eq(length, 0x20)
-                case 1 {
-                    cover := calldataload(body)
-                    energyWh := shr(224, cover)
-                    cover := and(shr(192, cover), U32)
-                    mstore(ENERGIES, energyWh)
-                    mstore(PRICES, cover)
-                    cover := div(add(mul(energyWh, cover), 999), 1000)
-                    body := add(body, 8)
+            function reasonOf(row, word, isBadlySigned, zone, energyWh, cost) -> reason {
+                if isBadlySigned {
+                    reason := 1
+                    leave
                 }
-                default { body, energyWh, cover := readSteps(length, body, isOffer) }
-                mstore(TERMS_SIDE, isOffer)
+                if sub(byte(2, word), 1) {
+                    reason := 2 // not active
+                    leave
+                }
+                if iszero(zone) {
+                    reason := 6 // left out
+                    leave
+                }
+                if gt(sub(energyWh, 1), 0x7ffffffe) {
+                    reason := 4 // malformed
+                    leave
+                }
+                let class := byte(1, word)
+                if gt(class, 7) { class := 7 }
+                class := shl(5, class)
+                if and(row, SIDE_ROW) { cost := mul(energyWh, and(shr(class, mload(COLLATERAL_PRICES)), U32)) }
+                word := sub(signextend(7, shr(160, word)), and(shr(class, mload(BONDS)), U32)) // cash beyond the bond
+                if sgt(cost, mul(word, 1000)) { reason := 3 } // insolvent
+            }
+            // Count the steps after the first one in, until one is worse than the price; what of them can trade.
+            function tallyRest(zone, row, length) -> trade {
+                let isOffer := and(shr(35, row), 1)
+                let charge := mul(iszero(isOffer), mload(CHARGE_HALF))
+                row := mload(zone) // from here on the price
+                length := add(ENERGIES, length) // from here on where the steps end
+                for { let from := add(ENERGIES, 0x20) } lt(from, length) { from := add(from, 0x20) } {
+                    let energyWh := mload(from)
+                    let price := sub(shl(1, mload(add(from, 0xe0))), charge)
+                    let field
+                    switch eq(price, row)
+                    case 1 {
+                        trade := add(trade, energyWh)
+                        field := add(ZONE_BID_AT, shl(6, isOffer))
+                    }
+                    default {
+                        switch sgt(price, row)
+                        case 1 {
+                            if lt(price, mload(add(zone, ZONE_UP))) { mstore(add(zone, ZONE_UP), price) }
+                            if isOffer { leave }
+                            field := ZONE_BID_ABOVE
+                        }
+                        default {
+                            if sgt(price, mload(add(zone, ZONE_DOWN))) { mstore(add(zone, ZONE_DOWN), price) }
+                            if iszero(isOffer) { leave }
+                            field := ZONE_OFFER_BELOW
+                        }
+                        trade := add(trade, shl(32, energyWh))
+                    }
+                    field := add(zone, field)
+                    mstore(field, add(mload(field), energyWh))
+                }
+            }
+
+            let end := add(add(rows, 0x20), shl(5, mload(rows)))
+            words := sub(words, rows) // from here on how far behind its row an account's word is
+            rows := add(rows, shl(5, add(index, 1))) // from here on where the next row is
+            index := sub(index, shr(5, rows)) // from here on what makes an index of that
+            for {} lt(rows, end) { rows := add(rows, 0x20) } {
+                let row := mload(rows)
+                // Most orders are relayed and of one step, which is read here.
+                let body := shr(48, row)
+                let length := 0x20
+                let cost := calldataload(add(body, 5))
+                let energyWh := shr(224, cost)
+                cost := and(shr(192, cost), U32)
+                mstore(ENERGIES, energyWh)
+                mstore(PRICES, cost)
+                cost := mul(energyWh, cost) // 1000 times the cover
+                if xor(and(row, SHAPE_ROW), ONE_STEP_ROW) {
+                    if and(row, OTHER_ROW) { break }
+                    length, body, energyWh, cost := readSteps(row)
+                }
+                mstore(TERMS_SIDE, and(shr(35, row), 1))
                 mstore(TERMS_ENERGIES, keccak256(ENERGIES, length))
                 mstore(TERMS_PRICES, keccak256(PRICES, length))
-                mstore(TERMS_SALT, and(calldataload(body), SALT_MASK))
+                calldatacopy(TERMS_SALT, add(body, 13), 16)
                 mstore(ORDER_ACCOUNT, and(row, U32))
                 mstore(ORDER_TERMS, keccak256(TERMS, 0xa0))
                 mstore(DIGEST_ORDER, keccak256(ORDER, 0x80))
+                let word := mload(add(rows, words))
+                let isBadlySigned
                 switch and(row, OWN_ROW)
                 case 0 {
                     // What the precompile recovers from is also what the relay committed to (Signatures.ticket).
-                    let at := calldataload(add(body, 0x30))
                     mstore(SIGNED, keccak256(DIGEST, 0x42))
-                    mstore(SIGNED_V, add(27, shr(255, at)))
-                    mstore(SIGNED_R, calldataload(add(body, 0x10)))
-                    mstore(SIGNED_S, and(at, S_MASK))
-                    at := mload(ENTRIES_END)
-                    mstore(at, shl(224, row))
-                    mstore(add(at, 4), keccak256(SIGNED, 0x80))
-                    mstore(ENTRIES_END, add(at, 36))
-                    mstore(0x00, 0)
+                    mstore(SIGNED_R, calldataload(add(body, 29)))
+                    body := calldataload(add(body, 61))
+                    mstore(SIGNED_V, add(27, shr(255, body)))
+                    body := shl(1, body) // from here on the double of s
+                    mstore(SIGNED_S, shr(1, body))
+                    let entry := mload(ENTRIES_END)
+                    mstore(entry, shl(224, row))
+                    mstore(add(entry, 4), keccak256(SIGNED, 0x80))
+                    mstore(ENTRIES_END, add(entry, 36))
+                    // Whether the owner in `word` signed, canonically, as in Signatures.recover. The precompile answers with
+                    // nothing if nobody did.
                     pop(staticcall(gas(), 1, SIGNED, 0x80, 0x00, 0x20))
-                    // Whether the owner in `word` signed, canonically, as in Signatures.recover. Nobody signed what recovers
-                    // to zero, also not the account that does not exist.
-                    at := mload(0x00)
-                    if or(or(gt(mload(SIGNED_S), HALF_ORDER), iszero(at)), shl(96, xor(at, word))) {
-                        reason := 1
-                        leave
-                    }
+                    isBadlySigned := or(or(gt(body, GROUP), iszero(returndatasize())), shl(96, xor(mload(0x00), word)))
                 }
                 default { takeOwn(row, word, keccak256(DIGEST, 0x42)) }
-                body := byte(1, word) // from here on 32 times the reputation class
-                if gt(body, 7) { body := 7 }
-                body := shl(5, body)
-                if isOffer {
-                    cover := div(add(mul(energyWh, and(shr(body, mload(COLLATERAL_PRICES)), U32)), 999), 1000)
-                }
-                cover := slt(signextend(7, shr(160, word)), add(cover, and(shr(body, mload(BONDS)), U32))) // insolvent
-                body := iszero(and(shr(byte(3, word), mload(ALLOWED)), 1)) // in a zone left out
-                // too many steps, none, a bad one, or too much energy
-                energyWh := or(gt(length, 0x80), gt(sub(energyWh, 1), 0x7ffffffe))
-                if or(or(cover, energyWh), or(body, sub(byte(2, word), 1))) {
-                    reason := 3
-                    if energyWh { reason := 4 }
-                    if body { reason := 6 }
-                    if sub(byte(2, word), 1) { reason := 2 } // not active
-                    leave
-                }
-                let zone := mload(add(mload(ZONES), shl(5, byte(3, word))))
-                let charge := mul(iszero(isOffer), mload(CHARGE_HALF))
-                reason := tally(zone, isOffer, charge, ENERGIES)
-                if gt(length, 0x20) {
-                    length := add(ENERGIES, length)
-                    for { let from := add(ENERGIES, 0x20) } lt(from, length) { from := add(from, 0x20) } {
-                        pop(tally(zone, isOffer, charge, from))
+
+                let zone := mload(add(ZONE_TABLE, and(shr(219, word), 0x3e0)))
+                let class := and(shr(235, word), 0xe0) // 32 times it, unless it is above 7
+                if and(row, SIDE_ROW) { cost := mul(energyWh, and(shr(class, mload(COLLATERAL_PRICES)), U32)) }
+                // badly signed, not active or of a class above 7, left out, malformed, or insolvent: cash below bond and cover
+                if or(
+                    or(or(isBadlySigned, sub(and(shr(232, word), 0xf8ff), 1)), iszero(zone)),
+                    or(
+                        gt(sub(energyWh, 1), 0x7ffffffe),
+                        sgt(cost, mul(sub(signextend(7, shr(160, word)), and(shr(class, mload(BONDS)), U32)), 1000))
+                    )
+                ) {
+                    class := 0xe0
+                    let reason := reasonOf(row, word, isBadlySigned, zone, energyWh, cost)
+                    if reason {
+                        let void := mload(VOIDS_END)
+                        mstore(void, or(shl(224, row), shl(216, reason)))
+                        mstore(VOIDS_END, add(void, 5))
+                        continue
                     }
                 }
-            }
 
-            let end := add(add(rows, 0x20), shl(5, mload(rows)))
-            let gap := sub(words, rows)
-            for { rows := add(rows, shl(5, add(index, 1))) } lt(rows, end) { rows := add(rows, 0x20) } {
-                let row := mload(rows)
-                if and(row, OTHER_ROW) { break }
-                let reason := judgeOne(row, mload(add(rows, gap)))
-                if reason {
-                    mstore(rows, or(row, shl(40, reason)))
-                    if eq(reason, OUT) { continue }
-                    let void := mload(VOIDS_END)
-                    mstore(void, or(shl(224, row), shl(216, reason)))
-                    mstore(VOIDS_END, add(void, 5))
+                // The first step is the best: if it is worse than the price, nothing trades. A bid below the charge is in none of
+                // the arithmetic, as it can trade at no price: `down` is -1 or more.
+                let trade
+                switch and(row, SIDE_ROW)
+                case 0 {
+                    cost := sub(shl(1, mload(PRICES)), mload(CHARGE_HALF)) // from here on the effective price
+                    switch sgt(cost, mload(zone))
+                    case 1 {
+                        if lt(cost, mload(add(zone, ZONE_UP))) { mstore(add(zone, ZONE_UP), cost) }
+                        trade := mload(ENERGIES)
+                        mstore(add(zone, ZONE_BID_ABOVE), add(mload(add(zone, ZONE_BID_ABOVE)), trade))
+                        trade := shl(32, trade)
+                    }
+                    default {
+                        if xor(cost, mload(zone)) {
+                            if sgt(cost, mload(add(zone, ZONE_DOWN))) { mstore(add(zone, ZONE_DOWN), cost) }
+                            continue
+                        }
+                        trade := mload(ENERGIES)
+                        mstore(add(zone, ZONE_BID_AT), add(mload(add(zone, ZONE_BID_AT)), trade))
+                    }
                 }
+                default {
+                    cost := shl(1, mload(PRICES))
+                    switch lt(cost, mload(zone))
+                    case 1 {
+                        if sgt(cost, mload(add(zone, ZONE_DOWN))) { mstore(add(zone, ZONE_DOWN), cost) }
+                        trade := mload(ENERGIES)
+                        mstore(add(zone, ZONE_OFFER_BELOW), add(mload(add(zone, ZONE_OFFER_BELOW)), trade))
+                        trade := or(OFFERS, shl(32, trade))
+                    }
+                    default {
+                        if xor(cost, mload(zone)) {
+                            if lt(cost, mload(add(zone, ZONE_UP))) { mstore(add(zone, ZONE_UP), cost) }
+                            continue
+                        }
+                        trade := mload(ENERGIES)
+                        mstore(add(zone, ZONE_OFFER_AT), add(mload(add(zone, ZONE_OFFER_AT)), trade))
+                        trade := or(OFFERS, trade)
+                    }
+                }
+                if xor(length, 0x20) { trade := add(trade, tallyRest(zone, row, length)) }
+                trade := or(trade, or(shl(72, row), shl(64, or(class, byte(3, word)))))
+                row := mload(TRADES_END) // from here on where it goes
+                mstore(row, shl(152, trade))
+                mstore(TRADES_END, add(row, 13))
             }
-            // back from a position to an index
-            index := sub(mload(COUNT), shr(5, sub(end, rows)))
+            index := add(index, shr(5, rows))
         }
         return index;
-    }
-
-    /// @notice List what every order trades; the zones' shares must be set (`Certificate.share`).
-    function fill(uint256[] memory rows, uint256[] memory words) internal pure {
-        assembly ("memory-safe") {
-            // A step's share of what trades at the margin of its side, by running totals.
-            function shareOf(zone, isOffer, energy) -> filled {
-                let whole := mload(add(add(zone, BID_AT), shl(6, isOffer)))
-                let trades := mload(add(add(zone, SHARE), shl(5, isOffer)))
-                let running := add(add(zone, RUNNING), shl(5, isOffer))
-                let before := mload(running)
-                let reached := add(before, energy)
-                mstore(running, reached)
-                filled := sub(div(mul(trades, reached), whole), div(mul(trades, before), whole))
-            }
-            // What an order of several steps trades, whose first one is better than the price.
-            function filledOf(zone, isOffer, charge, row) -> filled {
-                let at := mload(zone)
-                let body := shr(48, row)
-                let end := add(body, and(shr(29, row), 0x38)) // 8 bytes a step
-                for {} lt(body, end) { body := add(body, 8) } {
-                    let step := calldataload(body)
-                    let price := sub(shl(1, and(shr(192, step), U32)), charge)
-                    switch eq(price, at)
-                    case 1 { filled := add(filled, shareOf(zone, isOffer, shr(224, step))) }
-                    default { if xor(sgt(price, at), isOffer) { filled := add(filled, shr(224, step)) } }
-                }
-            }
-            // A seller locks collateral, rounded up, and will receive the price, rounded down, and the collateral.
-            function sell(zone, energy, word) -> locked, position {
-                let class := byte(1, word)
-                if gt(class, 7) { class := 7 }
-                locked := div(add(mul(energy, and(shr(shl(5, class), mload(COLLATERAL_PRICES)), U32)), 999), 1000)
-                let revenue := div(mul(energy, mload(zone)), 2000)
-                mstore(SELLERS_GET, add(mload(SELLERS_GET), revenue))
-                mstore(COLLATERAL, add(mload(COLLATERAL), locked))
-                position := or(shr(32, shl(224, sub(0, energy))), shl(80, add(revenue, locked)))
-            }
-            // Find out what an order trades; list its position, and what it locks as a movement on the ledger.
-            function fillOne(row, word) {
-                let zone := mload(add(mload(ZONES), shl(5, byte(3, word))))
-                let isOffer := and(shr(35, row), 1)
-                let charge := mul(iszero(isOffer), mload(CHARGE_HALF))
-                // The first step is not worse than the price: if it is better it trades wholly, at the price its share.
-                let energy := calldataload(shr(48, row))
-                let price := sub(shl(1, and(shr(192, energy), U32)), charge)
-                energy := shr(224, energy)
-                switch eq(price, mload(zone))
-                case 1 { energy := shareOf(zone, isOffer, energy) }
-                default {
-                    if xor(and(row, STEPS_ROW), ONE_STEP_ROW) { energy := filledOf(zone, isOffer, charge, row) }
-                }
-                if iszero(energy) { leave }
-                let locked
-                let position
-                switch isOffer
-                case 0 {
-                    // a buyer pays price and charge, rounded up
-                    locked := div(add(mul(energy, add(mload(zone), charge)), 1999), 2000)
-                    mstore(BUYERS_PAY, add(mload(BUYERS_PAY), locked))
-                    mstore(BOUGHT_WH, add(mload(BOUGHT_WH), energy))
-                    position := shl(192, energy)
-                }
-                default { locked, position := sell(zone, energy, word) }
-                position := or(or(position, shl(136, locked)), shl(224, row))
-                price := mload(POSITIONS_END) // from here on where things are listed
-                mstore(price, position)
-                mstore(POSITIONS_END, add(price, 22))
-                mstore(0x00, mload(POSITIONS_HASH))
-                mstore(0x20, position)
-                mstore(POSITIONS_HASH, keccak256(0x00, 54))
-                if locked {
-                    price := mload(MOVES_END)
-                    mstore(price, or(shl(64, and(row, U32)), and(sub(0, locked), 0xffffffffffffffff)))
-                    mstore(MOVES_END, add(price, 0x20))
-                }
-            }
-
-            let end := add(add(rows, 0x20), shl(5, mload(rows)))
-            let gap := sub(words, rows)
-            for { rows := add(rows, 0x20) } lt(rows, end) { rows := add(rows, 0x20) } {
-                let row := mload(rows)
-                if iszero(byte(26, row)) { fillOne(row, mload(add(rows, gap))) }
-            }
-        }
     }
 }

@@ -6,8 +6,7 @@ import {IDoubleAuction} from "../interfaces/IDoubleAuction.sol";
 /// @title Packed records of a book
 /// @notice Finds the records of a page, checks that they are whole and rise by account, and hands out a row for each. The layout
 /// is in `IDoubleAuction`.
-/// @dev A row is one word: account (bits 0-31), kind (32-39), reason why the order is void or mark that it cannot trade, 0 if
-/// it can (40-47), position of the body in the calldata (from 48).
+/// @dev A row is one word: account (bits 0-31), kind (32-39), position of the record in the calldata (from 48).
 library BookReader {
     uint256 internal constant STEPS_MASK = 0x07;
     uint256 internal constant SIDE_BIT = 0x08;
@@ -25,7 +24,8 @@ library BookReader {
     uint256 private constant SIGNATURE_BYTES = 64;
     /// @dev An own order without steps.
     uint256 private constant RECORD_BYTES_MIN = 23;
-    /// @dev Length of an opened record of each kind, kind 0 in the first byte: 5 + 8 a step + 16, and 64 relayed or 2 own.
+    /// @dev Length of an opened record of each kind, kind 0 in the first byte: 5 + 8 a step + 16, and 64 relayed or 2 own. `byte`
+    /// finds 0 for every other kind.
     uint256 private constant OPENED_BYTES = 0x555d656d757d858d555d656d757d858d171f272f373f474f171f272f373f474f;
     uint256 private constant ACCOUNT_MASK = 0xffffffff;
     /// @dev Beside an account: a record of it was superseded, so that an own one of it must come next.
@@ -43,11 +43,12 @@ library BookReader {
     {
         // Grows the array of rows at the free pointer while nothing else takes memory; its length is known at the end. The
         // list of accounts comes before it and has room for as many of the shortest records as a page can hold, and for
-        // what the last write reaches beyond its 4 bytes. A record gets its row only when it ends inside the page. The
-        // loop takes opened orders in rising order and leaves everything else to `_readOther`.
+        // what the last write reaches beyond its 4 bytes. The loop takes opened orders in rising order and leaves everything
+        // else to `_readOther`. If the last record does not end with the page, the call does not go on.
         uint256 position;
         uint256 end;
         uint256 free;
+        uint256 list;
         // Whole records are counted before their bytes, which is meant (2026-11-21).
         // slither-disable-next-line divide-before-multiply
         uint256 room = (page.length / RECORD_BYTES_MIN) * 4 + 63;
@@ -57,29 +58,33 @@ library BookReader {
             position := page.offset
             end := add(position, page.length)
             accounts := mload(0x40)
-            rows := add(add(accounts, 0x20), and(room, not(0x1f)))
+            list := add(accounts, 0x20)
+            rows := add(list, and(room, not(0x1f)))
             free := add(rows, 0x20)
         }
         while (position < end) {
             assembly ("memory-safe") {
-                let gap := add(sub(accounts, shr(3, rows)), 0x1c)
                 for {} lt(position, end) {} {
-                    let head := shr(216, calldataload(position))
+                    let head := calldataload(position)
+                    let length := byte(byte(0, head), OPENED_BYTES)
+                    head := shr(216, head)
                     let account := and(head, ACCOUNT_MASK)
-                    let next := add(position, byte(shr(32, head), OPENED_BYTES))
-                    // another kind, an account that does not rise, or more than there is
-                    if or(or(gt(head, 0x1fffffffff), gt(next, end)), iszero(gt(account, previous))) { break }
-                    // an own record has two bytes more before its body
-                    mstore(free, or(head, shl(48, add(add(position, HEAD_BYTES), and(shr(35, head), 2)))))
-                    mstore(add(gap, shr(3, free)), shl(224, account))
+                    // another kind, or an account that does not rise
+                    if iszero(mul(length, gt(account, previous))) { break }
+                    mstore(free, or(head, shl(48, position)))
+                    mstore(list, shl(224, account))
                     free := add(free, 0x20)
+                    list := add(list, 4)
                     previous := account
-                    position := next
+                    position := add(position, length)
                 }
             }
-            if (position == end) break;
-            (position, free, previous) = _readOther(page, position, accounts, rows, free, previous);
+            if (position >= end) break;
+            (position, previous) = _readOther(page, position, list, free, previous);
+            free += 0x20;
+            list += 4;
         }
+        if (position != end) revert IDoubleAuction.TruncatedBook(page.length, _offset(page, position));
         if (previous & IN_RUN > mayEndInRun) revert IDoubleAuction.TruncatedBook(page.length, page.length + 1);
         assembly ("memory-safe") {
             let count := shr(5, sub(sub(free, rows), 0x20))
@@ -90,14 +95,11 @@ library BookReader {
     }
 
     /// @dev Read one record of any kind. After a superseded one `previous` has `IN_RUN`, which no account exceeds.
-    function _readOther(
-        bytes calldata page,
-        uint256 position,
-        bytes memory accounts,
-        uint256[] memory rows,
-        uint256 free,
-        uint256 previous
-    ) private pure returns (uint256, uint256, uint256) {
+    function _readOther(bytes calldata page, uint256 position, uint256 list, uint256 free, uint256 previous)
+        private
+        pure
+        returns (uint256, uint256)
+    {
         (uint256 row, uint256 next) = _whole(page, position);
         uint256 account = accountOf(row);
         bool isOwn = kindOf(row) & OWN_BIT != 0;
@@ -107,9 +109,9 @@ library BookReader {
         }
         assembly ("memory-safe") {
             mstore(free, row)
-            mstore(add(add(accounts, 0x1c), shr(3, sub(free, rows))), shl(224, row))
+            mstore(list, shl(224, row))
         }
-        return (next, free + 0x20, kindOf(row) & SUPERSEDED_BIT == 0 ? account : account | IN_RUN);
+        return (next, kindOf(row) & SUPERSEDED_BIT == 0 ? account : account | IN_RUN);
     }
 
     /// @dev Return the row of the record at `position` and where the next one starts; the record is of a known kind and whole.
@@ -121,7 +123,7 @@ library BookReader {
         if (kind & (OWN_BIT | SUPERSEDED_BIT) == 0) next += SIGNATURE_BYTES;
         if (_offset(page, next) > page.length) revert IDoubleAuction.TruncatedBook(page.length, _offset(page, next));
         if (!isKnown(kind)) revert IDoubleAuction.BadRecord(_offset(page, position), kind);
-        row = head | (body << 48);
+        row = head | (position << 48);
     }
 
     /// @dev Return how far into the page a position of the calldata is.
@@ -156,17 +158,12 @@ library BookReader {
 
     /// @notice Return where in the calldata the body of a row's record starts.
     function bodyOf(uint256 row) internal pure returns (uint256) {
-        return row >> 48;
+        return (row >> 48) + HEAD_BYTES + (kindOf(row) & OWN_BIT != 0 ? INDEX_BYTES : 0);
     }
 
     /// @notice Return which of the slot's own seals an own record is, in order of arrival.
     function arrivalOf(uint256 row) internal pure returns (uint256) {
-        return load(bodyOf(row) - INDEX_BYTES) >> 240;
-    }
-
-    /// @notice Return a row whose order is void for a reason.
-    function asVoid(uint256 row, uint256 reason) internal pure returns (uint256) {
-        return row | (reason << 40);
+        return load((row >> 48) + HEAD_BYTES) >> 240;
     }
 
     /// @notice Return the 64 bytes of a signature at a position of the calldata, inside a record.

@@ -3,6 +3,18 @@ pragma solidity 0.8.37;
 
 import {IDoubleAuction} from "../interfaces/IDoubleAuction.sol";
 
+/// @dev Offsets of fields of `Certificate.Zone`, for assembly; the price is at 0.
+uint256 constant ZONE_BID_ABOVE = 0x20;
+uint256 constant ZONE_BID_AT = 0x40;
+uint256 constant ZONE_OFFER_BELOW = 0x60;
+uint256 constant ZONE_OFFER_AT = 0x80;
+uint256 constant ZONE_DOWN = 0xa0;
+uint256 constant ZONE_UP = 0xc0;
+uint256 constant ZONE_PARENT = 0xe0;
+uint256 constant ZONE_BID_SHARE = 0x200; // of offers: 0x20 further
+uint256 constant ZONE_BID_RUNNING = 0x240; // of offers: 0x20 further
+uint256 constant ZONE_END = 0x280;
+
 /// @title The certificate of a clearing: one price per zone
 /// @notice Accepts of all price vectors exactly one, the welfare optimum's, from one pass over the book (in
 /// `BookPasses`) and one sweep over the tree (`judge`). The rule and why it is right: `docs/auction.md`. The same in Python, line by line:
@@ -16,8 +28,9 @@ library Certificate {
     int256 internal constant OPEN_ABOVE = PRICE_HALF_MAX + 1;
 
     /// @notice A zone at its price; energies in Wh, prices in half micro-credits per kWh.
-    /// @dev `BookPasses` refers to the fields by their offsets: 32 bytes each, in this order. `lo`, `hi`, `down`, `up` begin as the zone's own staircase and become its subtree's when the children are added.
-    /// `viewLo` and `viewHi` are what the parent sees of that. The last six serve the way down.
+    /// @dev Assembly refers to fields by the offsets above: 32 bytes each, in this order. `lo`, `hi`, `down`, `up` begin as
+    /// the zone's own staircase and become its subtree's when the children are added. `viewLo` and `viewHi` are what the
+    /// parent sees of that. The last six serve the way down.
     struct Zone {
         int256 price;
         int256 bidAbove;
@@ -39,13 +52,6 @@ library Certificate {
         int256 offerShare;
         int256 bidRunning;
         int256 offerRunning;
-    }
-
-    /// @notice Return where the pointers to the zones are: they follow each other, zone 0's first.
-    function pointers(Zone[] memory zones) internal pure returns (uint256 first) {
-        assembly ("memory-safe") {
-            first := add(zones, 0x20)
-        }
     }
 
     /// @notice Refuse the prices unless they are the certificate. Sweeps from the leaves to the root.
