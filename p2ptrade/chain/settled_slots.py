@@ -49,8 +49,9 @@ def published_slots(
         pages = {slot: [record.log.transaction_hash for record in named["PageSettled"][slot]] for slot in some}
         hashes = [each for slot in some for each in pages[slot]]
         inputs = dict(zip(hashes, transaction_inputs(market.client, hashes), strict=True))
-        prices = market.tariffs.prices(some, block=last)
-        rules = market.settlement.read_many("rulesAt", [(slot,) for slot in some], block=last)
+        # Neither changes for a slot that is over, so no node needs to keep the state of block `last`.
+        prices = market.tariffs.prices(some)
+        rules = market.settlement.read_many("rulesAt", [(slot,) for slot in some])
         for slot, priced, ruled in zip(some, prices, rules, strict=True):
             corrected = [
                 (change, record.log.transaction_hash)

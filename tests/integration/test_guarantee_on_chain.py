@@ -180,7 +180,10 @@ def test_a_second_payment_is_refused_and_audits_close(run: Run, world: SmallMark
     audited = json.loads(run("audit", "guarantee", "--json")[0])
     books = json.loads(run("audit", "books", "--json")[0])
     supply = json.loads(run("audit", "supply", "--json")[0])
+    deployed = json.loads(run("deploy", "status", "--json")[0])
 
+    assert deployed["faults"] == []
+    assert deployed["contracts"]["Guarantee"] == guarantee.address
     assert refused.value.error_name == "GuaranteeWrongPeriod"
     assert [(each["period"], each["complete"]) for each in audited["periods"]] == [(0, True)]
     assert audited["closed_and_not_paid"] == 0

@@ -2,7 +2,8 @@
 
 Paths: a period paid in one list, in several, in an empty one; paid again; out of turn; while the last slot can still be
 reported, or corrected; a list cut off; an account twice, falling, in a later list again, a system account; more than
-the most; more than the account holds, in one list and in the second; a debtor; without the role; bad parameters.
+the most; more than the account holds, in one list and in the second; a debtor; a long list, for its gas; without the
+role; bad parameters.
 """
 
 import pytest
@@ -92,8 +93,9 @@ def test_a_long_period_is_paid_in_several_lists(platform: Platform, guarantee: C
 
 def test_a_period_without_refunds_is_closed_by_an_empty_list(platform: Platform, guarantee: Contract) -> None:
     pay(platform, guarantee, b"", is_last=False)
-    pay(platform, guarantee, b"")
+    closed = pay(platform, guarantee, b"")
 
+    assert closed.events(platform.ledger, "Moved") == []
     assert guarantee.call("nextPeriod") == 1
     assert platform.cash(GUARANTEE) == FUND
 
@@ -105,10 +107,10 @@ def test_nothing_is_paid_while_a_slot_of_the_period_can_change(platform: Platfor
     assert CORRECTION_WINDOW_S > SETTLE_WINDOW_S
     assert contract.call("closesAt", 0) == stage.settlement.call("correctionsUntil", last_slot) == CLOSES_S
     assert contract.call("closesAt", 4) == CLOSES_S + 4 * PERIOD_DAYS * 86_400
-    platform.chain.warp_to(CLOSES_S - 5)
-    with reverts("GuaranteePeriodOpen", period=0, closesAt=CLOSES_S):
+    platform.chain.next_block_at(CLOSES_S)
+    with reverts("GuaranteePeriodOpen", period=0, nowSeconds=CLOSES_S, closesAt=CLOSES_S):
         pay(platform, contract, b"")
-    platform.chain.warp_to(CLOSES_S + 1)
+    platform.chain.next_block_at(CLOSES_S + 1)
     pay(platform, contract, b"")
 
 
@@ -199,3 +201,16 @@ def test_a_guarantee_without_days_or_money_is_refused(
 ) -> None:
     with reverts("GuaranteeBadParameters"):
         deploy_guarantee(platform, stage.settlement, days, most)
+
+
+def test_five_hundred_refunds_take_less_than_an_eighth_of_a_block(platform: Platform, guarantee: Contract) -> None:
+    homes = platform.admit_many([f"home {number}" for number in range(100)])
+
+    used = [
+        pay(platform, guarantee, packed(*((home, 1_000) for home in some)), is_last=False).gas_used
+        for some in (homes[:1], homes[1:])
+    ]
+
+    each = (used[1] - used[0]) / 98
+    assert each <= 6_600
+    assert used[0] + 499 * each <= 30_000_000 / 8
