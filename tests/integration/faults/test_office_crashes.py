@@ -1,8 +1,9 @@
-"""The office killed at every place at which it can be killed, while credits, demurrage and rewards are due: each once.
+"""The office killed at every place at which it can be killed, while credits, demurrage, rewards, refunds are due: once.
 
 A life of `p2ptrade office run` ends at one place; the next one goes on from the chain and the outbox. Then the history
 is judged: what the outbox meant is in the chain once, every fact was issued once, every account was looked at once, the
-period was paid once, and supply, books and reputation are computed again without a difference.
+period was rewarded and refunded once, and supply, books, reputation and refunds are computed again without a
+difference.
 """
 
 import json
@@ -28,15 +29,15 @@ from p2ptrade.office import service as office
 from p2ptrade.office.demurrage import collect_demurrage
 from p2ptrade.store import Database
 from p2ptrade.store.outbox import OutboxTable
-from tests.integration.settled_slot import BUYER, SELLER, trade_and_settle
+from tests.integration.settled_slot import BUYER, IDLE, SELLER, SILENT, SLOT, trade_and_settle
 from tests.integration.test_rewards_on_chain import post_days
 from tests.support.history import check_history
 from tests.support.small_market import CREDIT, DAY, SmallMarket, small_market
 
 OUTBOX = ("outbox.before-store", "outbox.stored", "outbox.sent", "outbox.before-update", "outbox.updated")
-ACTS = ("issue", "demurrage", "rewards")
+ACTS = ("issue", "demurrage", "rewards", "guarantee")
 PLACES = (*OUTBOX, *(f"office.{when}-{act}" for act in ACTS for when in ("before", "after")))
-# Each of the three acts is cut off before, within and after it.
+# Each of the acts is cut off before, within and after it.
 LIVES = (
     "office.before-issue",
     *OUTBOX,
@@ -48,6 +49,9 @@ LIVES = (
     "office.before-rewards",
     "outbox.sent",
     "office.after-rewards",
+    "office.before-guarantee",
+    "outbox.sent",
+    "office.after-guarantee",
 )
 PER_KWH, PER_REPORT, SUBSIDY = 7_000, 11, 30 * CREDIT
 FREE, PPM_PER_DAY, LOOKED_AT, DAYS_BETWEEN = 10 * CREDIT, 12_345, DAY, 9
@@ -62,22 +66,27 @@ RULES = {
     "reward_period_days": 2,
     "reward_places": 2,
     "reward_subsidy_micro": SUBSIDY,
+    "correction_window_s": 86_400,
+    "guarantee_period_days": 2,
+    "deviation_micro_per_kwh": 20_000,
 }
+METERED_WH = {BUYER: 100, SELLER: -900, SILENT: 400, IDLE: 250}
 LIFE_S = 180.0
 
 
 def make_everything_due(world: SmallMarket, folder: Path) -> None:
     """Let a day pass whose facts are to be issued, a period end, and demurrage of some days fall due."""
-    group = trade_and_settle(world, folder, one_stays_sealed=True)
+    group = trade_and_settle(world, folder, one_stays_sealed=True, metered_wh=METERED_WH)
     collect_demurrage(world.market, world.outbox("registrar"))
     world.warp_to((DAY + DAYS_BETWEEN) * 86_400)
     post_days(group, DAY + 1)
     group.close()
     treasurer = world.outbox("treasurer")
-    deposit = office.Deposit(treasurer.sender, AmountMicro(SUBSIDY), "what a sponsor gave")
+    deposit = office.Deposit(treasurer.sender, AmountMicro(SUBSIDY + CREDIT), "what a sponsor gave")
     office.record_deposits(world.market, treasurer, [deposit])
-    for intent in office.pay_in(world.market, treasurer, AccountId(8), AmountMicro(SUBSIDY), "rewards"):
-        treasurer.wait(intent)
+    for account, amount, name in ((8, SUBSIDY, "rewards"), (9, CREDIT, "guarantee")):
+        for intent in office.pay_in(world.market, treasurer, AccountId(account), AmountMicro(amount), name):
+            treasurer.wait(intent)
     (world.folder / "p2ptrade.toml").write_text(
         f"""
 [chain]
@@ -105,9 +114,11 @@ def all_is_done(world: SmallMarket) -> bool:
     """Return whether nothing is due any more, by the chain alone."""
     market = world.market
     assert market.demurrage is not None
+    assert market.guarantee is not None
     looks = market.demurrage.looked_at_on([home.account for home in world.homes])
     issued = market.credits.supply().issued == issued_in_the_end(world)
-    return issued and set(looks.values()) == {DAY + DAYS_BETWEEN} and market.rewards.next_period() == 1
+    paid = market.rewards.next_period() == market.guarantee.next_period() == 1
+    return issued and set(looks.values()) == {DAY + DAYS_BETWEEN} and paid
 
 
 def issued_in_the_end(world: SmallMarket) -> int:
@@ -161,16 +172,19 @@ def require_all_done_once(world: SmallMarket, before: Sequence[int], capsys: pyt
 
     expected = [after_demurrage(each) for each in before]
     expected[SELLER] += 20 * CREDIT
-    expected[BUYER] += 10 * CREDIT
+    # The buyer paid 0.136 for 1 kWh and 0.016 of penalty, fed 0.9 in, and would have paid for 0.1 alone.
+    (tariff,) = market.tariffs.prices([SLOT])
+    refund = 152_000 - 900 * tariff.feed_in // 1000 - 100 * tariff.retail // 1000
+    expected[BUYER] += 10 * CREDIT + refund
     assert cash(world) == expected
 
-    for what in ("supply", "books", "reputation"):
+    for what in ("supply", "books", "reputation", "guarantee"):
         assert cli.run(["audit", what, "--json", "--config", str(world.folder / "p2ptrade.toml")]) == 0
         assert json.loads(capsys.readouterr().out)["differences"] == []
 
 
 @pytest.mark.timeout(900)
-def test_the_office_killed_everywhere_issues_collects_and_rewards_once(
+def test_the_office_killed_everywhere_issues_collects_rewards_and_refunds_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with small_market(tmp_path / "market", homes=4, **RULES) as world:
