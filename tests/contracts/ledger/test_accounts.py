@@ -24,6 +24,7 @@ from tests.support.platform import (
     STAKES,
     WITHDRAWAL_DELAY_S,
     Platform,
+    pack_accounts,
     pack_entries,
 )
 
@@ -189,6 +190,19 @@ def test_the_terms_can_be_read(platform: Platform) -> None:
     assert ledger.call("withdrawalDelay") == WITHDRAWAL_DELAY_S
     assert (ledger.call("debtLimit"), ledger.call("reserve")) == (DEBT_LIMIT, RESERVE)
     assert ledger.call("wordOf", STAKES) == SYSTEM << 232
+
+
+def test_words_of_any_number_of_accounts_are_theirs_and_nothing_more(platform: Platform, chain: Chain) -> None:
+    accounts = platform.admit_many([f"owner {number}" for number in range(20)], zone=[*range(20)])
+    known = {account: platform.ledger.call("wordOf", account) for account in (*accounts, NO_ACCOUNT)}
+    mixed = [accounts[number * 7 % 20] for number in range(30)] + [NO_ACCOUNT]
+
+    for count in range(27):
+        asked = mixed[-count - 1 :]
+        answer = chain.eth_call(platform.ledger.address, platform.ledger.data("words", pack_accounts(asked)))
+
+        expected = (0x20, len(asked), *(known[account] for account in asked))
+        assert answer == b"".join(word.to_bytes(32, "big") for word in expected)
 
 
 def test_a_waiting_time_above_four_hours_is_fine(platform: Platform, chain: Chain) -> None:
