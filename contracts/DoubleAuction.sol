@@ -65,6 +65,14 @@ contract DoubleAuction is IDoubleAuction, DoubleAuctionBase {
     }
 
     /// @inheritdoc IDoubleAuction
+    // Zero is an answer: nobody takes slots over, and what was cleared is refunded (2026-11-21).
+    // slither-disable-next-line missing-zero-check
+    function appointSettlement(address settlement_) external restricted {
+        _settlement = settlement_;
+        emit SettlementAppointed(settlement_);
+    }
+
+    /// @inheritdoc IDoubleAuction
     function commit(uint64 slot, bytes32 root, uint32 count) external {
         _requireSealing(slot);
         uint256 fact = uint256(root) & HASH_MASK;
@@ -154,7 +162,8 @@ contract DoubleAuction is IDoubleAuction, DoubleAuctionBase {
     }
 
     /// @inheritdoc IDoubleAuction
-    function handOver(uint64 slot, SlotResult calldata cleared) external restricted returns (SlotPhase phase) {
+    function handOver(uint64 slot, SlotResult calldata cleared) external returns (SlotPhase phase) {
+        if (msg.sender != _settlement) revert NotTheSettlement(msg.sender, _settlement);
         phase = phaseOf(slot);
         if (phase != SlotPhase.Cleared && phase != SlotPhase.Lapsed) revert NotCleared(slot, phase);
         uint256 fact = _factOf[slot];
@@ -261,6 +270,11 @@ contract DoubleAuction is IDoubleAuction, DoubleAuctionBase {
     /// @inheritdoc IDoubleAuction
     function dso() external view returns (address) {
         return _operator.dso;
+    }
+
+    /// @inheritdoc IDoubleAuction
+    function settlement() external view returns (address) {
+        return _settlement;
     }
 
     // ------------------------------------------------------------------------------------------------- steps of clearing

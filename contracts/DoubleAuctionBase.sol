@@ -91,11 +91,14 @@ abstract contract DoubleAuctionBase is IDoubleAuctionPages, AccessManaged {
     /// until the slot is cleared and the hash of its result from then on, which has the commitment in it. In between, while
     /// pages are filled, it is the hash of how far that is.
     mapping(uint64 slot => uint256 fact) internal _factOf;
-    // `DoubleAuction` writes these two; slither looks at each contract for itself (2026-11-21).
+    // `DoubleAuction` writes these three; slither looks at each contract for itself (2026-11-21).
     // slither-disable-next-line uninitialized-state
     mapping(uint64 slot => bytes32 chain) internal _ownChainOf;
     // slither-disable-next-line uninitialized-state
     mapping(bytes32 digest => bool opened) internal _isOpened;
+    /// @dev Who takes cleared slots over.
+    // slither-disable-next-line uninitialized-state
+    address internal _settlement;
     /// @dev The states that judging in pages has come to, by clearing and state.
     mapping(bytes32 key => bool reached) internal _isReached;
 

@@ -90,7 +90,7 @@ contract Settlement is SettlementCorrections {
     // --- Steps ---
 
     /// @dev Settle the next page of a report that was found to be the submitted one. The auction is ours and calls nobody
-    /// but the authority; it hands a slot over once, so a second start would revert there. (2026-11-21)
+    /// then; it hands a slot over once, so a second start would revert there. (2026-11-21)
     // slither-disable-next-line reentrancy-no-eth,reentrancy-events
     function _settlePage(
         Report calldata report,

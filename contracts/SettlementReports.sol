@@ -48,6 +48,12 @@ abstract contract SettlementReports is ISettlement, AccessManaged, EIP712 {
         Rules rules;
     }
 
+    /// @dev One word: number and first slot of the newest rules, which almost always are those that are asked for.
+    struct Newest {
+        uint64 number;
+        uint64 fromSlot;
+    }
+
     /// @dev One word: how far the settlement of a slot is, and its first report, known again by its digest.
     struct Standing {
         SettlementState state;
@@ -61,7 +67,8 @@ abstract contract SettlementReports is ISettlement, AccessManaged, EIP712 {
         uint64 mintedWh;
     }
 
-    DatedRules[] private _rules;
+    Newest private _newest;
+    mapping(uint64 number => DatedRules) private _rules;
     mapping(uint64 slot => Standing) internal _standings;
     mapping(uint64 slot => Revision) internal _revisions;
     mapping(uint64 slot => bytes32) private _corrections;
@@ -81,7 +88,7 @@ abstract contract SettlementReports is ISettlement, AccessManaged, EIP712 {
         energyToken = energyToken_;
         settleWindow = auction_.windows().settle;
         correctionWindow = correctionWindow_;
-        _pushRules(0, firstRules);
+        _setRules(0, 0, firstRules);
     }
 
     // --- Reports ---
@@ -96,17 +103,22 @@ abstract contract SettlementReports is ISettlement, AccessManaged, EIP712 {
     /// @inheritdoc ISettlement
     function setRules(uint64 fromSlot, Rules calldata rules) external restricted {
         uint64 earliest = uint64(block.timestamp / SLOT_SECONDS) + RULES_NOTICE_SLOTS; // far below 2^64
-        uint64 last = _rules[_rules.length - 1].fromSlot;
-        if (last + 1 > earliest) earliest = last + 1;
+        Newest memory newest = _newest;
+        if (newest.fromSlot + 1 > earliest) earliest = newest.fromSlot + 1;
         if (fromSlot < earliest) revert SettlementRulesTooEarly(fromSlot, earliest);
-        _pushRules(fromSlot, rules);
+        _setRules(newest.number + 1, fromSlot, rules);
     }
 
     /// @inheritdoc ISettlement
     function rulesAt(uint64 slot) public view returns (Rules memory) {
-        uint256 index = _rules.length - 1;
-        while (_rules[index].fromSlot > slot) --index; // ends at the first rules, which hold from slot 0
-        return _rules[index].rules;
+        Newest memory newest = _newest;
+        uint64 number = newest.number;
+        if (newest.fromSlot > slot) {
+            do {
+                --number; // ends at the first rules, which hold from slot 0
+            } while (_rules[number].fromSlot > slot);
+        }
+        return _rules[number].rules;
     }
 
     // --- Views ---
@@ -176,9 +188,10 @@ abstract contract SettlementReports is ISettlement, AccessManaged, EIP712 {
         );
     }
 
-    function _pushRules(uint64 fromSlot, Rules memory rules) private {
+    function _setRules(uint64 number, uint64 fromSlot, Rules memory rules) private {
         if (rules.quorum == 0 || rules.tolerancePpm > PPM) revert SettlementBadRules();
-        _rules.push(DatedRules(fromSlot, rules));
+        _newest = Newest(number, fromSlot);
+        _rules[number] = DatedRules(fromSlot, rules);
         emit RulesSet(fromSlot, rules);
     }
 

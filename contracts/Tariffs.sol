@@ -45,11 +45,16 @@ contract Tariffs is ITariffs, AccessManaged {
     /// @inheritdoc ITariffs
     function priceAt(uint64 slot) external view returns (uint32 retail, uint32 feedIn) {
         uint256 slotDay = slot / SLOTS_PER_DAY;
-        // a day beyond 2^32 lies 11 million years ahead
-        uint32 listDay = slotDay > type(uint32).max ? 0 : uint32(_days.upperLookupRecent(uint32(slotDay)));
-        if (listDay == 0) revert TariffsMissing(slot);
+        if (slotDay > type(uint32).max) revert TariffsMissing(slot); // 11 million years ahead
         uint256 slotOfDay = slot % SLOTS_PER_DAY;
-        return _prices(_words[listDay][slotOfDay / SLOTS_PER_WORD], slotOfDay);
+        uint256 word = _words[uint32(slotDay)][slotOfDay / SLOTS_PER_WORD];
+        if (word == 0) {
+            // no list of the day's own, or one of zeros: the list in force
+            uint32 listDay = uint32(_days.upperLookupRecent(uint32(slotDay)));
+            if (listDay == 0) revert TariffsMissing(slot);
+            word = _words[listDay][slotOfDay / SLOTS_PER_WORD];
+        }
+        return _prices(word, slotOfDay);
     }
 
     /// @inheritdoc ITariffs

@@ -88,6 +88,9 @@ interface IDoubleAuction {
     /// @notice The DSO's key was named.
     event DsoAppointed(address indexed dso);
 
+    /// @notice Cleared slots are handed over to `settlement` from now on.
+    event SettlementAppointed(address indexed settlement);
+
     /// @notice The slot's gate has closed.
     error GateClosed(uint64 slot, uint256 closedAt, uint256 now_);
 
@@ -187,6 +190,9 @@ interface IDoubleAuction {
     /// @notice The verdict is not the DSO's signature over this result.
     error NotTheDsosVerdict(address signer, address dso);
 
+    /// @notice `caller` is not the settlement that takes slots over.
+    error NotTheSettlement(address caller, address settlement);
+
     /// @notice The positions are not those of the slot.
     error WrongPositions(uint64 slot, bytes32 needed, bytes32 found);
 
@@ -195,6 +201,9 @@ interface IDoubleAuction {
 
     /// @notice Name the key whose signature a verdict needs.
     function appointDso(address dso) external;
+
+    /// @notice Say which contract takes cleared slots over, zero for none. Only for the role ADMIN.
+    function appointSettlement(address settlement) external;
 
     /// @notice Fix the relayed seals of a slot: once, before the gate, by the relay, whose stake covers it.
     /// @param root Running hash over pages of entries (account u32 || ticket 32), strictly rising by account over all pages.
@@ -220,7 +229,7 @@ interface IDoubleAuction {
     /// @param result The slot's result, as the event has it.
     function refund(uint64 slot, bytes calldata positions, SlotResult calldata result) external;
 
-    /// @notice Hand a slot over to the settlement, once: from then on there is no refund. Only for the settlement.
+    /// @notice Hand a slot over to the settlement, once: from then on there is no refund. Only for the appointed settlement.
     /// @param result The slot's result, as the event has it; all zero for a slot that lapsed. Any other is refused.
     /// @return phase Cleared, or Lapsed if the slot trades nothing.
     function handOver(uint64 slot, SlotResult calldata result) external returns (SlotPhase phase);
@@ -268,4 +277,7 @@ interface IDoubleAuction {
 
     /// @notice Return the key whose signature a verdict needs.
     function dso() external view returns (address);
+
+    /// @notice Return the contract that takes cleared slots over.
+    function settlement() external view returns (address);
 }

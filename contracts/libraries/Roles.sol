@@ -22,8 +22,8 @@ library Roles {
     uint64 internal constant RETAILER = 6;
     /// @notice Pauses and unpauses entry, never exit.
     uint64 internal constant GUARDIAN = 7;
-    /// @notice The settlement, which takes cleared slots over from the auction and mints energy tokens. Who moves cash is a
-    /// list of the ledger's own (`ILedger.setMover`).
+    /// @notice The settlement, which mints energy tokens. Who moves cash is a list of the ledger's own (`ILedger.setMover`),
+    /// and who takes cleared slots over is appointed in the auction (`IDoubleAuction.appointSettlement`).
     uint64 internal constant MARKET = 8;
     /// @notice Issues credits by the four rules, below their caps, and pays refunds of a guarantee, up to what was paid in.
     uint64 internal constant ISSUER = 9;

@@ -19,6 +19,7 @@ from eth_utils.address import to_checksum_address
 from p2ptrade.chain.abi import load
 from p2ptrade.chain.client import ChainClient
 from p2ptrade.chain.contracts.authority import Authority, Role
+from p2ptrade.chain.contracts.double_auction import DoubleAuction
 from p2ptrade.chain.contracts.ledger import Ledger
 from p2ptrade.chain.deployed import ADDRESSES_FILE, Deployment, require_code
 from p2ptrade.chain.deployment_plan import Addresses, Step, steps
@@ -91,12 +92,18 @@ def created_address(sender: ChecksumAddress, nonce: int) -> ChecksumAddress:
 
 
 def unconfirmed_rights(client: ChainClient, deployment: Deployment) -> list[str]:
-    """Return in a few words each what the chain does not confirm of a deployment: roles, and who moves cash."""
-    authority = Authority(client, deployment.contracts["Authority"])
-    ledger = Ledger(client, deployment.contracts["Ledger"])
-    roles = [f"the role {role.name} of {who}" for role, who in deployment.roles if not authority.has_role(role, who)]
-    movers = [(name, deployment.contracts[name]) for name in MOVERS if name in deployment.contracts]
-    return roles + [f"that {name} moves cash" for name, contract in movers if not ledger.is_mover(contract)]
+    """Return in a few words each what the chain does not confirm of a deployment.
+
+    That is roles, who moves cash, and which contract takes over the slots that the auction cleared.
+    """
+    contracts = deployment.contracts
+    authority, ledger = Authority(client, contracts["Authority"]), Ledger(client, contracts["Ledger"])
+    missing = [f"the role {role.name} of {who}" for role, who in deployment.roles if not authority.has_role(role, who)]
+    movers = [name for name in MOVERS if name in contracts]
+    missing += [f"that {name} moves cash" for name in movers if not ledger.is_mover(contracts[name])]
+    if DoubleAuction(client, contracts["DoubleAuction"]).settlement() != contracts["Settlement"]:
+        missing.append("that Settlement takes cleared slots over")
+    return missing
 
 
 def changed_contracts(folder: Path) -> list[str]:

@@ -134,6 +134,7 @@ def _wiring(holders: Holders) -> list[Step]:
             for account, owner in owners
         ),
         _call("verdicts", "DoubleAuction", "appointDso", _fixed(holders.dso)),
+        _call("settlement", "DoubleAuction", "appointSettlement", lambda at: (at["Settlement"],)),
         _call("relay", "RelayStake", "appoint", _fixed(holders.relay, SystemAccount.OPERATOR)),
     ]
 

@@ -21,7 +21,6 @@ FUNCTION_ROLES: Final[tuple[tuple[str, Role, tuple[str, ...]], ...]] = (
     ("ParticipantRegistry", Role.GUARDIAN, ("pause", "unpause")),
     ("GridLimits", Role.DSO, ("publish", "publishMany", "setTopology")),
     ("Tariffs", Role.RETAILER, ("publish",)),
-    ("DoubleAuction", Role.MARKET, ("handOver",)),
     ("EnergyToken", Role.MARKET, ("mint",)),
     ("Guarantee", Role.ISSUER, ("pay",)),
 )

@@ -411,7 +411,7 @@ def deploy_market(platform: Platform, *, relay_name: str = "relay") -> Market:
     )
     for contract in (stake, auction):
         platform.let_move(contract)
-    platform.set_function_roles(auction, {"MARKET": ("handOver",)})
+    auction.send("appointSettlement", platform.holder("MARKET"), sender=admin)
     account = platform.admit(relay_name, cash_micro=2 * STAKE)
     stake.send("appoint", relay, account, sender=admin)
     stake.send("stake", STAKE, sender=relay.address)

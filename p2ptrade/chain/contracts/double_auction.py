@@ -150,6 +150,10 @@ class DoubleAuction(ContractWrapper):
         """Return the key whose signature a verdict needs."""
         return to_checksum_address(self.read("dso", block=block))
 
+    def settlement(self, *, block: Block = LATEST) -> ChecksumAddress:
+        """Return the contract that takes cleared slots over."""
+        return to_checksum_address(self.read("settlement", block=block))
+
     def own_seals(self, slot: SlotNumber, *, first: Block, last: Block = LATEST) -> tuple[OwnSeal, ...]:
         """Return the seals of a slot made by own transactions, in order of arrival."""
         records = self.events("Sealed", first=first, last=last, where={"slot": slot})

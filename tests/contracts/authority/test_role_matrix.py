@@ -70,7 +70,7 @@ MATRIX: Final[dict[str, dict[str, Role | str | tuple[Role | str, ...]]]] = {
         **dict.fromkeys(["commit", "seal", "open", "clear", "refund"], OPEN),
         **dict.fromkeys(["judgePage", "fillPage"], OPEN),
         "handOver": MARKET,
-        "appointDso": A,
+        **dict.fromkeys(["appointDso", "appointSettlement"], A),
         "setAuthority": NOBODYS,
     },
     "EnergyToken": {
@@ -102,6 +102,7 @@ DENIED: Final = {
     "AccessManagerUnauthorizedConsume",
     "AccessManagerUnauthorizedCall",
     "LedgerNotAMover",
+    "NotTheSettlement",
 }
 TIME_LOCKED: Final = "AccessManagerNotScheduled"
 Deployed = tuple[dict[str, Contract], dict[Role | str, list[str]]]

@@ -43,6 +43,7 @@ def test_the_targets_that_were_met_stay_met(document: dict) -> None:
         "relayed, 400 orders, gas per order",
         "own transaction, 400 orders, gas per order",
         "relayed, 10 orders, gas per order",
+        "settlement, cash only, 400 accounts, gas per account",
         "settlement with tokens, 400 accounts, gas per account",
         "whole life with settlement and tokens, 400 orders",
         "16 zones over one zone",

@@ -334,6 +334,27 @@ def test_the_settlement_takes_a_slot_over_once(market: Market) -> None:
         market.auction.send("refund", slot.number, b"", slot.result, sender=settlement)
 
 
+def test_only_the_appointed_settlement_takes_slots_over(market: Market) -> None:
+    slot = traded_slot(market)
+    admin, settlement = market.platform.admin, market.platform.holder("MARKET")
+    other, nobody = market.chain.address("another settlement"), "0x" + "00" * 20
+    assert market.auction.call("settlement") == settlement.lower()
+
+    for caller in (other, admin):
+        with reverts("NotTheSettlement", caller=caller.lower(), settlement=settlement.lower()):
+            market.auction.send("handOver", slot.number, slot.result, sender=caller)
+    with reverts("AccessManagedUnauthorized", caller=other.lower()):
+        market.auction.send("appointSettlement", other, sender=other)
+    market.auction.send("appointSettlement", nobody, sender=admin)
+    with reverts("NotTheSettlement", caller=settlement.lower(), settlement=nobody):
+        market.auction.send("handOver", slot.number, slot.result, sender=settlement)
+    receipt = market.auction.send("appointSettlement", other, sender=admin)
+    market.auction.send("handOver", slot.number, slot.result, sender=other)
+
+    assert receipt.event(market.auction, "SettlementAppointed") == {"settlement": other.lower()}
+    assert market.auction.call("phaseOf", slot.number) == SETTLING
+
+
 def test_a_lapsed_slot_is_handed_over_as_such_and_an_open_one_is_not(market: Market) -> None:
     slot = market.new_slot()
     settlement = market.platform.holder("MARKET")

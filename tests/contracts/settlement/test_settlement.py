@@ -465,14 +465,17 @@ def test_an_owner_can_contest_a_settled_slot_and_nobody_else_for_it(
 
 def test_new_rules_hold_from_a_day_ahead_on_and_old_slots_keep_theirs(stage: SettlementStage) -> None:
     earliest = stage.chain.now_s() // 900 + 96
-    changed = replace(RULES, quorum=4)
+    changed, again = replace(RULES, quorum=4), replace(RULES, quorum=5)
 
     with reverts("SettlementRulesTooEarly", fromSlot=earliest - 1, earliest=earliest):
         stage.settlement.send("setRules", earliest - 1, rules_tuple(changed), sender=stage.platform.admin)
     stage.settlement.send("setRules", earliest + 1, rules_tuple(changed), sender=stage.platform.admin)
+    with reverts("SettlementRulesTooEarly", fromSlot=earliest + 1, earliest=earliest + 2):
+        stage.settlement.send("setRules", earliest + 1, rules_tuple(again), sender=stage.platform.admin)
+    stage.settlement.send("setRules", earliest + 3, rules_tuple(again), sender=stage.platform.admin)
 
-    assert stage.settlement.call("rulesAt", earliest) == rules_tuple(RULES)
-    assert stage.settlement.call("rulesAt", earliest + 1) == rules_tuple(changed)
+    held = [stage.settlement.call("rulesAt", slot) for slot in (0, *range(earliest, earliest + 5), 2**64 - 1)]
+    assert held == [rules_tuple(rules) for rules in (RULES, RULES, changed, changed, again, again, again)]
 
 
 def test_rules_without_a_quorum_are_refused(stage: SettlementStage) -> None:

@@ -46,6 +46,19 @@ def test_a_price_list_stands_until_the_next_one(platform: Platform, chain: Chain
     assert platform.tariffs.call("priceAt", (day + 999) * 96 + 5) == FLAT[5]
 
 
+def test_a_day_may_cost_nothing(platform: Platform, chain: Chain) -> None:
+    day = chain.now_s() // DAY_S + 2
+    free_at_night = [(0, 0)] * 24 + PRICES[24:]
+    publish(platform, day, free_at_night)
+    publish(platform, day + 1, PRICES)
+    publish(platform, day + 2, [(0, 0)] * 96)
+
+    assert [platform.tariffs.call("priceAt", day * 96 + i) for i in range(96)] == free_at_night
+    assert platform.tariffs.call("priceAt", (day + 1) * 96 + 5) == PRICES[5]
+    assert platform.tariffs.call("priceAt", (day + 2) * 96 + 5) == (0, 0)
+    assert platform.tariffs.call("priceAt", (day + 9) * 96 + 5) == (0, 0)
+
+
 def test_before_the_first_list_there_is_no_price(platform: Platform, chain: Chain) -> None:
     day = chain.now_s() // DAY_S + 2
     publish(platform, day, PRICES)
