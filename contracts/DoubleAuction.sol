@@ -11,7 +11,6 @@ import {IRelayStake} from "./interfaces/IRelayStake.sol";
 import {BookPasses} from "./libraries/BookPasses.sol";
 import {BookReader} from "./libraries/BookReader.sol";
 import {Certificate} from "./libraries/Certificate.sol";
-import {GridData} from "./libraries/GridData.sol";
 import {LedgerCalls} from "./libraries/LedgerCalls.sol";
 import {OrderHash} from "./libraries/OrderHash.sol";
 import {Outcomes} from "./libraries/Outcomes.sol";
@@ -110,26 +109,27 @@ contract DoubleAuction is IDoubleAuction, DoubleAuctionBase {
     // ---------------------------------------------------------------------------------------------------------- clearing
 
     /// @inheritdoc IDoubleAuction
-    function clear(Submission calldata submission) external returns (SlotResult memory) {
+    function clear(Submission calldata submission) external returns (SlotResult memory cleared) {
         BookPasses.Pass memory pass = BookPasses.place(submission.slot, DOMAIN);
-        _requireClearing(submission.slot);
+        // all of it, where a declaration alone would set aside another `Pass`
+        Work memory work = Work(pass, submission.slot, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, DOMAIN, 0, 0);
+        work.fact = _requireClearing(work.slot);
         (uint256[] memory rows, bytes memory accounts) = BookReader.read(submission.book, 0);
         uint256[] memory words = LedgerCalls.words(LEDGER, accounts);
-        (Certificate.Zone[] memory zones, Work memory work) = _begin(pass, submission, rows);
-        _requireVerdict(submission.slot, _verdictDigest(submission, work), submission.verdict);
+        Certificate.Zone[] memory zones = _begin(work, submission, rows);
+        _requireVerdict(work.slot, _verdictDigest(submission, work), submission.verdict);
 
         _judge(work, rows, words);
-        _placeStrangers(work.pass, submission.strangers);
+        _placeStrangers(pass, submission.strangers);
         work.root = _requireSealed(work);
         Certificate.judge(zones);
         Certificate.share(zones);
         _fill(work, words);
 
-        SlotResult memory cleared = _result(work);
-        _factOf[submission.slot] = _fact(Status.Cleared, _hashOf(cleared));
+        _setResult(cleared, work);
+        _factOf[work.slot] = _fact(Status.Cleared, _hashOf(cleared));
         _emitCleared(submission, work, cleared);
         _move(work);
-        return cleared;
     }
 
     /// @inheritdoc IDoubleAuction
@@ -281,31 +281,33 @@ contract DoubleAuction is IDoubleAuction, DoubleAuctionBase {
 
     function _verdictDigest(Submission calldata submission, Work memory work) private view returns (bytes32) {
         return OrderHash.verdictDigest(
-            DOMAIN, submission.slot, work.bookHash, submission.prices, work.gridHash, submission.envelopeRoot
+            work.domain, work.slot, work.bookHash, submission.prices, work.gridHash, submission.envelopeRoot
         );
     }
 
-    /// @dev Return the zones at their prices and the working state of a page of these records.
-    function _begin(BookPasses.Pass memory pass, Submission calldata submission, uint256[] memory rows)
+    /// @dev Return the zones at their prices, and have the working state made ready for a page of these records.
+    function _begin(Work memory work, Submission calldata submission, uint256[] memory rows)
         private
         view
-        returns (Certificate.Zone[] memory zones, Work memory work)
+        returns (Certificate.Zone[] memory zones)
     {
-        work.gridHash = _checkedGrid(submission.slot, submission.gridData, submission.published);
-        work.bookHash = keccak256(abi.encode(bytes32(0), keccak256(submission.book)));
-        zones = _zones(submission.gridData, submission.prices);
-        work.pass = pass;
-        work.slot = submission.slot;
-        (work.networkCharge, work.fee) = GridData.charges(submission.gridData);
-        work.domain = DOMAIN;
-        _setTerms(pass, zones, 2 * (work.networkCharge + work.fee), GridData.excluded(submission.gridData));
+        bytes calldata gridData = submission.gridData;
+        work.gridHash = _checkedGrid(work.slot, gridData, submission.published);
+        work.bookHash = _extended(0, keccak256(submission.book));
+        zones = _zones(gridData, submission.prices);
+        _setTerms(work, zones, gridData);
+        work.ownChain = _ownChainOf[work.slot];
+        BookPasses.Pass memory pass = work.pass;
         uint256 count = rows.length;
         _listTrades(work, rows);
-        work.entries = pass.entriesEnd = LedgerCalls.take(count * SEAL_BYTES);
-        work.voids = pass.voidsEnd = LedgerCalls.take(count * VOID_BYTES + 64) + 32;
-        // the last one, not needed where nobody sealed so: `_requireSealed` gives it back
-        if (_ownChainOf[submission.slot] != 0) pass.places = count + submission.strangers.length / STRANGER_BYTES;
-        pass.arrivals = LedgerCalls.takeCleared(pass.places * BookPasses.OWN_SEAL_BYTES);
+        // A record is longer than a byte, so that all of this is far below 2^64.
+        unchecked {
+            work.entries = pass.entriesEnd = LedgerCalls.take(count * SEAL_BYTES);
+            work.voids = pass.voidsEnd = LedgerCalls.take(count * VOID_BYTES + 64) + 32;
+            // the last one, not needed where nobody sealed so: `_requireSealed` gives it back
+            if (work.ownChain != 0) pass.places = count + submission.strangers.length / STRANGER_BYTES;
+            pass.arrivals = LedgerCalls.takeCleared(pass.places * BookPasses.OWN_SEAL_BYTES);
+        }
     }
 
     /// @dev Refuse records that are not the relay's commitment and the own seals of the slot, all of them and no others; return
@@ -318,17 +320,15 @@ contract DoubleAuction is IDoubleAuction, DoubleAuctionBase {
             assembly ("memory-safe") {
                 page := keccak256(entries, length)
             }
-            root = keccak256(abi.encode(bytes32(0), page));
+            root = _extended(0, page);
         }
-        uint256 fact = _factOf[work.slot];
-        if (uint256(root) & HASH_MASK != fact) revert WrongEntries(work.slot, fact, root);
+        if (uint256(root) & HASH_MASK != work.fact) revert WrongEntries(work.slot, work.fact, root);
 
         bytes32 found = 0;
         for (uint256 index = 0; index < work.pass.ownSeals; ++index) {
             found = OrderHash.chainAt(found, work.pass.arrivals + index * BookPasses.OWN_SEAL_BYTES);
         }
-        bytes32 needed = _ownChainOf[work.slot];
-        if (found != needed) revert WrongOwnSeals(work.slot, needed, found);
+        if (found != work.ownChain) revert WrongOwnSeals(work.slot, work.ownChain, found);
         // Nothing that was taken after the list of own seals is used any more, nor is the list.
         uint256 free = work.pass.arrivals;
         assembly ("memory-safe") {
@@ -351,7 +351,7 @@ contract DoubleAuction is IDoubleAuction, DoubleAuctionBase {
 
     function _emitCleared(Submission calldata submission, Work memory work, SlotResult memory cleared) private {
         emit Cleared(
-            submission.slot,
+            work.slot,
             work.bookHash,
             submission.prices,
             work.gridHash,
@@ -397,7 +397,7 @@ contract DoubleAuction is IDoubleAuction, DoubleAuctionBase {
     }
 
     function _requireSealing(uint64 slot) private view {
-        uint256 gate = gateOf(slot);
+        uint256 gate = _gateOf(slot);
         if (block.timestamp >= gate) revert GateClosed(slot, gate, block.timestamp);
     }
 

@@ -56,6 +56,8 @@ abstract contract DoubleAuctionBase is IDoubleAuctionPages, AccessManaged {
         bytes32 gridHash;
         bytes32 root;
         bytes32 domain;
+        uint256 fact;
+        bytes32 ownChain;
     }
 
     uint256 internal constant SLOT_SECONDS = 900;
@@ -192,14 +194,15 @@ abstract contract DoubleAuctionBase is IDoubleAuctionPages, AccessManaged {
     }
 
     /// @dev Tell the passes what holds for all orders of a slot.
-    function _setTerms(
-        BookPasses.Pass memory pass,
-        Certificate.Zone[] memory zones,
-        uint256 chargeHalf,
-        uint256 excluded
-    ) internal view {
-        pass.chargeHalf = chargeHalf;
-        BookPasses.setZones(zones, excluded);
+    function _setTerms(Work memory work, Certificate.Zone[] memory zones, bytes calldata gridData) internal view {
+        (uint256 network, uint256 fee) = GridData.charges(gridData);
+        (work.networkCharge, work.fee) = (network, fee);
+        BookPasses.Pass memory pass = work.pass;
+        // four numbers of 32 bits
+        unchecked {
+            pass.chargeHalf = 2 * (network + fee);
+        }
+        BookPasses.setZones(zones, GridData.excluded(gridData));
         (pass.bonds, pass.collateralPrices) = (BONDS, COLLATERAL_PRICES);
     }
 
@@ -300,20 +303,19 @@ abstract contract DoubleAuctionBase is IDoubleAuctionPages, AccessManaged {
         work.trades = work.pass.tradesEnd = start;
     }
 
-    /// @dev Return what the settlement will pay out. Checked arithmetic: rent cannot be negative, as energy flows over full
+    /// @dev Say what the settlement will pay out. Checked arithmetic: rent cannot be negative, as energy flows over full
     /// lines from the lower price to the higher.
-    function _result(Work memory work) internal pure returns (SlotResult memory) {
+    function _setResult(SlotResult memory cleared, Work memory work) internal pure {
         BookPasses.Pass memory pass = work.pass;
-        uint256 network = pass.boughtWh * work.networkCharge / WH_PER_KWH;
-        uint256 fee = pass.boughtWh * work.fee / WH_PER_KWH;
-        return SlotResult({
-            positionsHash: pass.positionsHash,
-            networkMicro: uint64(network),
-            feeMicro: uint64(fee),
-            rentMicro: uint64(pass.buyersPay - pass.sellersGet - network - fee),
-            boughtWh: uint56(pass.boughtWh),
-            root: work.root
-        });
+        uint256 bought = pass.boughtWh;
+        uint256 network = bought * work.networkCharge / WH_PER_KWH;
+        uint256 fee = bought * work.fee / WH_PER_KWH;
+        cleared.positionsHash = pass.positionsHash;
+        cleared.networkMicro = uint64(network);
+        cleared.feeMicro = uint64(fee);
+        cleared.rentMicro = uint64(pass.buyersPay - pass.sellersGet - network - fee);
+        cleared.boughtWh = uint56(bought);
+        cleared.root = work.root;
     }
 
     // ------------------------------------------------------------------------------------------------------ small things
@@ -366,6 +368,15 @@ abstract contract DoubleAuctionBase is IDoubleAuctionPages, AccessManaged {
         }
     }
 
+    /// @dev Extend a running hash by the hash of a page: keccak256(running || hash).
+    function _extended(bytes32 running, bytes32 hash) internal pure returns (bytes32 next) {
+        assembly ("memory-safe") {
+            mstore(0x00, running)
+            mstore(0x20, hash)
+            next := keccak256(0x00, 0x40)
+        }
+    }
+
     function _ofClass(uint256 packed, uint256 class) internal pure returns (uint256) {
         if (class > CLASS_MAX) class = CLASS_MAX;
         unchecked {
@@ -395,9 +406,11 @@ abstract contract DoubleAuctionBase is IDoubleAuctionPages, AccessManaged {
         }
     }
 
-    function _requireClearing(uint64 slot) internal view {
+    /// @dev Return the fact of a slot that can be cleared: what the relay committed to.
+    function _requireClearing(uint64 slot) internal view returns (uint256 fact) {
         _requireOpening(slot);
-        if (_statusOf(_factOf[slot]) != Status.None) revert IDoubleAuction.AlreadyCleared(slot);
+        fact = _factOf[slot];
+        if (fact > HASH_MASK) revert IDoubleAuction.AlreadyCleared(slot);
     }
 
     function _statusOf(uint256 fact) internal pure returns (Status) {
@@ -410,6 +423,11 @@ abstract contract DoubleAuctionBase is IDoubleAuctionPages, AccessManaged {
 
     /// @dev Return the 248 bits that a slot's fact keeps of its result.
     function _hashOf(SlotResult memory cleared) internal pure returns (uint256) {
-        return uint256(keccak256(abi.encode(cleared))) & HASH_MASK;
+        // The struct is six words in memory, as it is encoded.
+        uint256 hash;
+        assembly ("memory-safe") {
+            hash := keccak256(cleared, 0xc0)
+        }
+        return hash & HASH_MASK;
     }
 }

@@ -10,7 +10,6 @@ import {BookReader} from "./libraries/BookReader.sol";
 /* solhint-disable no-unused-import */
 import {Certificate, ZONE_BID_ABOVE, ZONE_BID_SHARE, ZONE_END, ZONE_PARENT} from "./libraries/Certificate.sol";
 /* solhint-enable no-unused-import */
-import {GridData} from "./libraries/GridData.sol";
 import {LedgerCalls} from "./libraries/LedgerCalls.sol";
 import {OrderHash} from "./libraries/OrderHash.sol";
 import {Outcomes} from "./libraries/Outcomes.sol";
@@ -116,15 +115,14 @@ contract DoubleAuctionPages is DoubleAuctionBase {
         _takeLists(work, pass, judged.entries, rows);
         work.slot = clearing.slot;
         work.domain = OrderHash.domainSeparator(address(this));
-        (uint256 network, uint256 fee) = GridData.charges(clearing.gridData);
-        _setTerms(pass, zones, 2 * (network + fee), GridData.excluded(clearing.gridData));
+        _setTerms(work, zones, clearing.gridData);
 
         _requireLater(judged.last, rows[0]);
         judged.last = _lastOf(rows[rows.length - 1]);
         _judge(work, rows, words);
         outcome.trades = _bytes(work.trades, pass.tradesEnd);
         outcome.voids = _bytes(work.voids, pass.voidsEnd);
-        judged.bookHash = keccak256(abi.encode(judged.bookHash, keccak256(page.book)));
+        judged.bookHash = _extended(judged.bookHash, keccak256(page.book));
         judged.outcomes = _appended(judged.outcomes, _hash(outcome));
         judged.entries = _bytes(work.entries, pass.entriesEnd);
         if (page.endsChunk) _endChunk(judged);
@@ -178,7 +176,7 @@ contract DoubleAuctionPages is DoubleAuctionBase {
 
     function _endChunk(Judged memory judged) private pure {
         if (judged.entries.length == 0) return;
-        judged.entriesHash = keccak256(abi.encode(judged.entriesHash, keccak256(judged.entries)));
+        judged.entriesHash = _extended(judged.entriesHash, keccak256(judged.entries));
         judged.entries = "";
     }
 
@@ -261,8 +259,7 @@ contract DoubleAuctionPages is DoubleAuctionBase {
         // slither-disable-next-line divide-before-multiply
         uint256 count = trades.length / Outcomes.ENTRY_BYTES;
         BookPasses.Pass memory pass = work.pass;
-        (work.networkCharge, work.fee) = GridData.charges(clearing.gridData);
-        _setTerms(pass, zones, 2 * (work.networkCharge + work.fee), 0);
+        _setTerms(work, zones, clearing.gridData);
         work.positions = pass.positionsEnd = LedgerCalls.take(count * POSITION_BYTES + 64) + 32;
         (work.moves, pass.movesEnd) = LedgerCalls.begin(count + 2);
         pass.positionsHash = filled.positionsHash;
@@ -285,7 +282,8 @@ contract DoubleAuctionPages is DoubleAuctionBase {
 
     /// @dev The slot is cleared, and others may be. Return whether the ledger is still held for it.
     function _finish(Clearing calldata clearing, Work memory work, bytes calldata voids) private returns (bool) {
-        SlotResult memory cleared = _result(work);
+        SlotResult memory cleared;
+        _setResult(cleared, work);
         _factOf[clearing.slot] = _fact(Status.Cleared, _hashOf(cleared));
         emit IDoubleAuction.Cleared(
             clearing.slot,

@@ -175,7 +175,8 @@ contract RelayStake is IRelayStake, AccessManaged {
 
     /// @inheritdoc IRelayStake
     function mayCommit(address relay) external view returns (bool) {
-        return relay == _relay && _stake >= STAKE_REQUIRED;
+        bool isStaked = _stake >= STAKE_REQUIRED; // first, so that the word is read once
+        return isStaked && relay == _relay;
     }
 
     /// @inheritdoc IRelayStake

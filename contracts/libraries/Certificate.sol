@@ -22,10 +22,11 @@ uint256 constant ZONE_END = 0x280;
 /// @dev Energies are sums of at most 2^32 records of at most 2^31 Wh and prices stay below 2^36, so that nothing here comes
 /// near the range of int256: all arithmetic is unchecked.
 library Certificate {
-    int256 internal constant PRICE_HALF_MAX = 2 * int256(uint256(type(uint32).max));
+    /// @dev Twice the largest price of 32 bits. As numbers, because the compiler would compute them each time.
+    int256 internal constant PRICE_HALF_MAX = 0x1fffffffe;
     /// @dev Ends of an interval that is open: just outside all prices.
     int256 internal constant OPEN_BELOW = -1;
-    int256 internal constant OPEN_ABOVE = PRICE_HALF_MAX + 1;
+    int256 internal constant OPEN_ABOVE = 0x1ffffffff;
 
     /// @notice A zone at its price; energies in Wh, prices in half micro-credits per kWh.
     /// @dev Assembly refers to fields by the offsets above: 32 bytes each, in this order. `lo`, `hi`, `down`, `up` begin as

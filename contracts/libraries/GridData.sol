@@ -44,18 +44,22 @@ library GridData {
     }
 
     function zoneCount(bytes calldata data) internal pure returns (uint256) {
-        return uint8(data[0]);
+        return head(data) >> 160;
     }
 
     /// @notice Return the zones that are left out, zone z in bit z.
     function excluded(bytes calldata data) internal pure returns (uint256) {
-        return uint32(bytes4(data[1:5]));
+        return uint32(head(data) >> 128); // cuts exactly the field
     }
 
     /// @notice Return C1 + C2 + C3 and the market fee, in micro-credits per kWh.
     function charges(bytes calldata data) internal pure returns (uint256 network, uint256 fee) {
-        network = uint256(uint32(bytes4(data[5:9]))) + uint32(bytes4(data[9:13])) + uint32(bytes4(data[13:17]));
-        fee = uint32(bytes4(data[17:21]));
+        uint256 word = head(data);
+        // casts cut exactly the fields; three of 32 bits cannot overflow
+        unchecked {
+            network = uint256(uint32(word >> 96)) + uint32(word >> 64) + uint32(word >> 32);
+        }
+        fee = uint32(word);
     }
 
     /// @notice Return a zone's parent and the limits of the line to it, in Wh.
@@ -64,10 +68,21 @@ library GridData {
         pure
         returns (uint256 parent, uint256 importWh, uint256 exportWh)
     {
-        uint256 start = HEAD_BYTES + index * ZONE_BYTES;
-        bytes9 packed = bytes9(data[start:start + ZONE_BYTES]);
-        parent = uint8(packed[0]);
-        importWh = uint32(bytes4(packed << 8));
-        exportWh = uint32(bytes4(packed << 40));
+        // Nine bytes from where the zone is; what is not there reads as zeros or as what follows, for `requireValid` and
+        // the hash of what was published to refuse. An index is below 256.
+        uint256 word;
+        assembly ("memory-safe") {
+            word := calldataload(add(data.offset, add(HEAD_BYTES, mul(index, ZONE_BYTES))))
+        }
+        parent = word >> 248;
+        importWh = uint32(word >> 216); // cuts exactly the field
+        exportWh = uint32(word >> 184); // cuts exactly the field
+    }
+
+    /// @notice Return the head as a number: zone count u8 | excluded u32 | C1 u32 | C2 u32 | C3 u32 | fee u32.
+    function head(bytes calldata data) internal pure returns (uint256 word) {
+        assembly ("memory-safe") {
+            word := shr(88, calldataload(data.offset))
+        }
     }
 }
