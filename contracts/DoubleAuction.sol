@@ -279,7 +279,7 @@ contract DoubleAuction is IDoubleAuction, DoubleAuctionBase {
 
     // ------------------------------------------------------------------------------------------------- steps of clearing
 
-    function _verdictDigest(Submission calldata submission, Work memory work) private view returns (bytes32) {
+    function _verdictDigest(Submission calldata submission, Work memory work) private pure returns (bytes32) {
         return OrderHash.verdictDigest(
             work.domain, work.slot, work.bookHash, submission.prices, work.gridHash, submission.envelopeRoot
         );
@@ -312,7 +312,7 @@ contract DoubleAuction is IDoubleAuction, DoubleAuctionBase {
 
     /// @dev Refuse records that are not the relay's commitment and the own seals of the slot, all of them and no others; return
     /// the commitment.
-    function _requireSealed(Work memory work) private view returns (bytes32 root) {
+    function _requireSealed(Work memory work) private pure returns (bytes32 root) {
         uint256 entries = work.entries;
         uint256 length = work.pass.entriesEnd - entries;
         if (length != 0) {

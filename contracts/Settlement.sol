@@ -81,10 +81,11 @@ contract Settlement is SettlementCorrections {
         bytes calldata page,
         SlotResult calldata cleared
     ) external {
-        Rules memory rules = rulesAt(report.slot);
-        _acceptReport(report, signatures, rules);
-        if (report.version != 1) revert SettlementWrongVersion(report.slot, report.version, 1);
-        _settlePage(report, page, new bytes32[](0), cleared, rules);
+        Report memory first = report;
+        Rules memory rules = rulesAt(first.slot);
+        _acceptReport(first, signatures, rules);
+        if (first.version != 1) revert SettlementWrongVersion(first.slot, first.version, 1);
+        _settlePage(first, page, new bytes32[](0), cleared, rules);
     }
 
     // --- Steps ---
@@ -93,10 +94,10 @@ contract Settlement is SettlementCorrections {
     /// then; it hands a slot over once, so a second start would revert there. (2026-11-21)
     // slither-disable-next-line reentrancy-no-eth,reentrancy-events
     function _settlePage(
-        Report calldata report,
+        Report memory report,
         bytes calldata page,
         bytes32[] memory later,
-        SlotResult calldata cleared,
+        SlotResult memory cleared,
         Rules memory rules
     ) private {
         uint64 slot = report.slot;
@@ -124,7 +125,7 @@ contract Settlement is SettlementCorrections {
     }
 
     /// @dev Where the slot stands: a fresh start takes it over from the auction, which refuses what was refunded.
-    function _resume(uint64 slot, bytes calldata page, SlotResult calldata cleared)
+    function _resume(uint64 slot, bytes calldata page, SlotResult memory cleared)
         private
         returns (Progress memory progress)
     {
@@ -186,9 +187,9 @@ contract Settlement is SettlementCorrections {
 
     /// @dev Prove the totals, pay charges, fee and rent, and close the slot.
     function _finish(
-        Report calldata report,
+        Report memory report,
         Progress memory progress,
-        SlotResult calldata cleared,
+        SlotResult memory cleared,
         Rules memory rules,
         Copy memory copy
     ) private {
@@ -220,7 +221,7 @@ contract Settlement is SettlementCorrections {
     }
 
     /// @dev Refuse what the feeder cannot carry and what nobody could have delivered.
-    function _requireBelowCaps(Report calldata report, int256 netWh, Rules memory rules) private pure {
+    function _requireBelowCaps(Report memory report, int256 netWh, Rules memory rules) private pure {
         uint256 feederWh = uint256(netWh < 0 ? -netWh : netWh);
         if (feederWh > rules.feederCapWh) revert SettlementAboveCap(feederWh, rules.feederCapWh);
         if (report.deliveredWh > rules.deliveryCapWh) {

@@ -148,8 +148,8 @@ abstract contract SettlementReports is ISettlement, AccessManaged, EIP712 {
     }
 
     /// @inheritdoc ISettlement
-    function digestOf(Report calldata report) public view returns (bytes32) {
-        return _hashTypedDataV4(keccak256(abi.encode(REPORT_TYPEHASH, report)));
+    function digestOf(Report calldata report) external view returns (bytes32) {
+        return _digestOf(report);
     }
 
     /// @inheritdoc ISettlement
@@ -165,14 +165,14 @@ abstract contract SettlementReports is ISettlement, AccessManaged, EIP712 {
     // --- Steps ---
 
     /// @dev Accept a report of the next version of a slot that is over, in time and signed by a quorum.
-    function _acceptReport(Report calldata report, bytes[] calldata signatures, Rules memory rules) internal {
+    function _acceptReport(Report memory report, bytes[] calldata signatures, Rules memory rules) internal {
         uint64 slot = report.slot;
         SettlementState state = _standings[slot].state;
         uint256 endsAt = _endOf(slot);
         if (block.timestamp < endsAt) revert SettlementSlotNotOver(slot, endsAt, block.timestamp);
         uint32 next = state == SettlementState.SETTLED ? _version(state, _revisions[slot]) + 1 : 1;
         if (report.version != next) revert SettlementWrongVersion(slot, report.version, next);
-        bytes32 digest = digestOf(report);
+        bytes32 digest = _digestOf(report);
         _requireQuorum(digest, signatures, rules.quorum);
 
         if (next == 1) {
@@ -224,20 +224,24 @@ abstract contract SettlementReports is ISettlement, AccessManaged, EIP712 {
         return revised.version == 0 ? 1 : revised.version;
     }
 
+    function _digestOf(Report memory report) private view returns (bytes32) {
+        return _hashTypedDataV4(keccak256(abi.encode(REPORT_TYPEHASH, report)));
+    }
+
     function _requireFirstReport(Report calldata report) internal view {
-        bytes31 digest = bytes31(digestOf(report));
+        bytes31 digest = bytes31(_digestOf(report));
         bytes31 submitted = _standings[report.slot].digest;
         if (digest != submitted) revert SettlementUnknownReport(digest, submitted);
     }
 
     function _requireCorrectingReport(Report calldata report) internal view {
-        bytes32 digest = digestOf(report);
+        bytes32 digest = _digestOf(report);
         bytes32 submitted = _corrections[report.slot];
         if (digest != submitted) revert SettlementUnknownReport(digest, submitted);
     }
 
     /// @dev The auction knows a slot's result by its hash.
-    function _requireResult(uint64 slot, SlotResult calldata cleared) internal view {
+    function _requireResult(uint64 slot, SlotResult memory cleared) internal view {
         if (!auction.isResult(slot, cleared)) revert IDoubleAuction.WrongResult(slot);
     }
 

@@ -74,7 +74,7 @@ library SettlementFlows {
             else terms.shortPrice = feedIn;
         }
         terms.toleranceWh = rules.toleranceWh;
-        terms.toleranceSquare = terms.toleranceWh ** 2;
+        terms.toleranceSquare = terms.toleranceWh * terms.toleranceWh;
         terms.tolerancePpm = rules.tolerancePpm;
         terms.deviationPrice = rules.deviationMicroPerKwh;
         terms.breachPrice = rules.breachMicroPerKwh;

@@ -21,9 +21,18 @@ library Signatures {
     /// form.
     function recover(bytes32 digest, bytes calldata signature) internal pure returns (address) {
         if (signature.length != 64) return address(0);
-        uint256 yParityAndS = uint256(bytes32(signature[32:]));
+        bytes32 r;
+        uint256 yParityAndS;
+        // the 64 bytes
+        assembly ("memory-safe") {
+            r := calldataload(signature.offset)
+            yParityAndS := calldataload(add(signature.offset, 0x20))
+        }
         uint256 s = yParityAndS & S_MASK;
         if (s > HALF_ORDER) return address(0);
-        return ecrecover(digest, uint8(V_BASE + (yParityAndS >> 255)), bytes32(signature[:32]), bytes32(s));
+        // 27 or 28
+        unchecked {
+            return ecrecover(digest, uint8(V_BASE + (yParityAndS >> 255)), r, bytes32(s));
+        }
     }
 }

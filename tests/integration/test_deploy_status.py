@@ -6,6 +6,7 @@ nothing was taken away, then it ends with 0 and names no fault.
 """
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from p2ptrade.chain.dev_chain import DevChain
 from p2ptrade.chain.engine import EngineOptions, Mining, free_port, start
 
 TIME_LOCK_S = 2 * 86_400
+MINED_WITHIN_S = 30.0
 NOBODY = "0x" + "00" * 20
 
 
@@ -60,7 +62,11 @@ def take_away(client: ChainClient, deployment: Deployment, rights: list[tuple[st
 def send(client: ChainClient, sender: str, to: str, data: bytes) -> None:
     fields = {"from": sender, "to": to, "data": "0x" + data.hex(), "gas": hex(1_000_000), "gasPrice": "0x0"}
     transaction = client.rpc.call("eth_sendTransaction", fields)
-    assert int(client.rpc.call("eth_getTransactionReceipt", transaction)["status"], 16) == 1
+    deadline = time.monotonic() + MINED_WITHIN_S
+    while (receipt := client.rpc.call("eth_getTransactionReceipt", transaction)) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert int(receipt["status"], 16) == 1
 
 
 def test_rights_that_are_missing_are_named_and_end_the_command_with_1(

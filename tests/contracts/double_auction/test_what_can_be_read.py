@@ -230,7 +230,7 @@ def test_nobody_else_takes_a_slot_over(market: Market) -> None:
     slot = sealed_slot(market)
     slot.clear()
 
-    with reverts("AccessManagedUnauthorized", caller=market.relay.address):
+    with reverts("NotTheSettlement", caller=market.relay.address):
         market.auction.send("handOver", slot.number, slot.result, sender=market.relay.address)
     with reverts("AccessManagedUnauthorized", caller=market.relay.address):
         market.auction.send("appointDso", market.relay, sender=market.relay.address)
