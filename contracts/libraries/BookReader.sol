@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IDoubleAuction} from "../interfaces/IDoubleAuction.sol";
+import {LedgerCalls} from "./LedgerCalls.sol";
 
 /// @title Packed records of a book
 /// @notice Finds the records of a page, checks that they are whole and rise by account, and hands out a row for each. The layout
@@ -33,7 +34,7 @@ library BookReader {
     uint256 internal constant MAY_END_IN_RUN = 0x200000000;
     uint256 internal constant RUN_MASK = 0x1ffffffff;
 
-    /// @notice Return a row for every record of a page, and their accounts, 4 bytes each.
+    /// @notice Return a row for every record of a page, and their accounts, 4 bytes each, for `LedgerCalls.words`.
     /// @param previous Last account of the page before, 0 on the first; with `IN_RUN` if that page ended with a superseded record, and
     /// with `MAY_END_IN_RUN` if this one may.
     function read(bytes calldata page, uint256 previous)
@@ -52,12 +53,13 @@ library BookReader {
         // Whole records are counted before their bytes, which is meant (2026-11-21).
         // slither-disable-next-line divide-before-multiply
         uint256 room = (page.length / RECORD_BYTES_MIN) * 4 + 63;
+        uint256 before = LedgerCalls.WORDS_HEAD;
         uint256 mayEndInRun = previous & MAY_END_IN_RUN;
         previous &= RUN_MASK;
         assembly ("memory-safe") {
             position := page.offset
             end := add(position, page.length)
-            accounts := mload(0x40)
+            accounts := add(mload(0x40), before)
             list := add(accounts, 0x20)
             rows := add(list, and(room, not(0x1f)))
             free := add(rows, 0x20)

@@ -11,6 +11,8 @@ library LedgerCalls {
     /// @dev Selector (right-aligned in a word), offset of the list, its length; then the entries.
     uint256 private constant HEAD = 0x60;
     uint256 private constant SELECTOR_AT = 28;
+    /// @notice What `words` needs before the list of accounts.
+    uint256 internal constant WORDS_HEAD = 0x40;
 
     /// @notice Take memory that nothing else uses.
     function take(uint256 length) internal pure returns (uint256 start) {
@@ -91,12 +93,15 @@ library LedgerCalls {
         }
     }
 
-    /// @notice Return the account words of packed accounts.
+    /// @notice Return the account words of packed accounts. The caller left `WORDS_HEAD` bytes before the list for the call's.
     function words(ILedger ledger, bytes memory accounts) internal view returns (uint256[] memory list) {
-        bytes memory call_ = abi.encodeCall(ILedger.words, (accounts));
-        // The answer is offset, length and words: everything after the offset is a memory array as it stands.
+        uint256 selector = uint32(ILedger.words.selector);
+        // Selector and offset go before the list, whose length and bytes follow as they stand. The answer is offset, length
+        // and words: everything after the offset is a memory array as it stands.
         assembly ("memory-safe") {
-            if iszero(staticcall(gas(), ledger, add(call_, 0x20), mload(call_), 0, 0)) {
+            mstore(sub(accounts, WORDS_HEAD), selector)
+            mstore(sub(accounts, 0x20), 0x20)
+            if iszero(staticcall(gas(), ledger, sub(accounts, 0x24), add(mload(accounts), 0x44), 0, 0)) {
                 returndatacopy(mload(0x40), 0, returndatasize())
                 revert(mload(0x40), returndatasize())
             }

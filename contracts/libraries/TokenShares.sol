@@ -32,7 +32,8 @@ library TokenShares {
     function mint(IEnergyToken token, ILedger ledger, uint64 slot, uint256 first, uint256 end, Delivery memory delivery)
         internal
     {
-        uint256 accounts = LedgerCalls.take(0x20 + (end - first) * 4 / BUYER_BYTES + 28);
+        uint256 accounts = LedgerCalls.take(LedgerCalls.WORDS_HEAD + 0x20 + (end - first) * 4 / BUYER_BYTES + 28);
+        accounts += LedgerCalls.WORDS_HEAD;
         uint256 start = LedgerCalls.take(HEAD + (end - first) * 32 / BUYER_BYTES);
         uint256 entriesEnd = _shareOut(first, end, delivery, accounts, start + HEAD);
         if (entriesEnd == start + HEAD) return;
