@@ -2,7 +2,7 @@
 
 In the rows of settlement everybody has a position, and every meter is a little off. Tokens of eight slots share a
 storage word, so that figures with tokens are means over eight slots that follow each other. The whole life is that of
-the orders of the other rows, of which about half trade; everybody is settled, whether it traded or not.
+the orders of the other rows, of which about 60 % trade; everybody is settled, whether it traded or not.
 """
 
 from collections.abc import Iterator, Sequence

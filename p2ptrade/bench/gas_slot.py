@@ -21,7 +21,8 @@ from p2ptrade.transport.book_reading import BookContext, read_book
 RELAYED: Final = "relayed"
 OWN: Final = "own transaction"
 PAGED: Final = "relayed, in pages"
-SEED: Final = 7
+SEED: Final = 2
+"""The smallest with which six of ten orders trade, in one zone and in 16; of more orders 60 % do with any seed."""
 _CHARGES: Final = Charges(*(PriceMicroPerKwh(part) for part in (20_000, 5_000, 3_000, 2_000)))
 _LINE_WH_PER_ORDER: Final = 200
 _PRICES: Final = (60_000, 260_000)
@@ -56,24 +57,28 @@ def play_slot(
 
 def grid_of(zones: int, orders: int) -> GridData:
     """Return a root with a line to every other zone, some of which will be full."""
-    limit = EnergyWh(orders // zones * _LINE_WH_PER_ORDER)
+    limit = EnergyWh(-(-orders // zones) * _LINE_WH_PER_ORDER)
     return GridData((ROOT, *(ZoneLimits(ZoneId(0), limit, limit) for _ in range(zones - 1))), _CHARGES)
 
 
 def orders_of(
     slot: SlotNumber, participants: Sequence[Participant], *, all_trade: bool = False
 ) -> list[tuple[Participant, OrderMessage]]:
-    """Return an order for everybody, in the random order in which they will come.
+    """Return an order for everybody, in the random order in which they will come; about 60 % of them can trade.
 
-    With `all_trade` each side has one price, so that the longer side is shared out and everybody trades.
+    Bids are drawn from a range that is as wide as the offers' and lies a fifth of its width higher: where demand meets
+    supply, three of five limits on either side are good enough. So that this holds for few orders too, each side's
+    range is cut into as many equal parts as the side has orders, and one limit is drawn from each part. With
+    `all_trade` each side has one price instead, so that the longer side is shared out and everybody trades.
     """
     random = Random(SEED)
     charge = _CHARGES.total_micro_per_kwh
+    drawn = {side: _limits(random, side, (len(participants) + 1 - side) // 2) for side in Side}
     orders = []
     for number, each in enumerate(random.sample(participants, len(participants))):
         side = Side(number % 2)
         # Limits are all-in: half of the charge on either side leaves the two sides symmetrical.
-        price = random.randint(*_PRICES)
+        price = drawn[side].pop()
         if all_trade:
             price = _PRICES[1] if side is Side.BID else _PRICES[0]
         price += charge // 2 if side is Side.BID else -charge // 2
@@ -81,6 +86,17 @@ def orders_of(
         salt = keccak(slot.to_bytes(8, "big") + each.account.to_bytes(4, "big"))[:16]
         orders.append((each, OrderMessage(slot, each.account, side, steps, salt)))
     return orders
+
+
+def _limits(random: Random, side: Side, count: int) -> list[int]:
+    """Return as many limits as given in random order, one from each equal part of the side's range."""
+    low, high = _PRICES
+    width = high - low
+    if side is Side.BID:
+        low += width // 5
+    limits = [low + random.randrange(width * part // count, width * (part + 1) // count) for part in range(count)]
+    random.shuffle(limits)
+    return limits
 
 
 def _seal(

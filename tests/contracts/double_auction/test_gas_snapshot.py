@@ -27,6 +27,13 @@ def test_gas_is_what_the_snapshot_says(document: dict) -> None:
     assert found == json.loads(SNAPSHOT.read_text())
 
 
+def test_about_60_percent_of_the_orders_trade_as_when_the_peers_were_measured(document: dict) -> None:
+    shares = [row["filled"] / row["orders"] for row in document["rows"] if "filled" in row]
+
+    assert len(shares) == 12
+    assert all(0.55 <= share <= 0.65 for share in shares)
+
+
 def test_an_order_costs_less_than_with_any_peer(document: dict) -> None:
     for row in document["rows"]:
         rivals = [peer for peer in document["peers"] if str(row["orders"]) in peer["gas_per_order"]]
