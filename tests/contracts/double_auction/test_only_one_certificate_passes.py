@@ -94,3 +94,32 @@ def test_a_price_inside_the_interval_but_not_in_its_middle_is_refused(market: Ma
     with reverts("DoesNotBalance", zone=1):
         slot.clear(prices=[300_000, 100_000])
     slot.clear(prices=[300_000, 300_000])
+
+
+@pytest.mark.parametrize(
+    ("bid", "offer", "middle"),
+    [
+        (2**32 - 1, 60, 2**32 - 1 + 60),
+        (100, 0, 100),
+        (2**32 - 1, 0, 2**32 - 1),
+        (0, 0, 0),
+        (2**32 - 1, 2**32 - 1, 2**33 - 2),
+    ],
+)
+def test_a_limit_at_either_end_of_all_prices_is_a_limit_like_any_other(
+    market: Market, bid: int, offer: int, middle: int
+) -> None:
+    # Whole orders trade, so the price is the middle of the two limits, here in half units their sum.
+    seller, buyer = market.admit([0, 0], cash_micro=2**40)
+    slot = market.new_slot()
+    slot.relay(seller, Side.OFFER, [(1000, offer)])
+    slot.relay(buyer, Side.BID, [(1000, bid)])
+    slot.seal_and_close()
+    submission = slot.submission()
+
+    for price in {2 * offer, 2 * bid, middle - 1, middle + 1} - {middle, -1, PRICE_HALF_MAX + 1}:
+        with pytest.raises(TransactionRevertedError, match=r"NotTheMiddle|DoesNotBalance"):
+            slot.clear(prices=[price])
+    slot.clear(prices=[middle])
+
+    assert submission[2] == [middle]
