@@ -2,8 +2,8 @@
 
 Usage: nice .venv/bin/python scripts/mutation.py [--contracts Ledger ...] [--count 60] [--seed S] [--journal FILE]
 
-Without a count all mutants are judged, which takes half a day; the journal keeps verdicts, so that it can go on later.
-Needs `.venv-slither` (`make check` sets it up).
+Without a count all mutants are judged, which takes most of a day; the journal keeps verdicts, so that it can go on
+later. Needs `.venv-slither` (`make check` sets it up).
 """
 
 import argparse

@@ -102,6 +102,6 @@ def table(verdicts: Iterable[Verdict]) -> list[str]:
     rows = [*sorted(by_contract.items()), ("all", everything)]
     scores = [(name, len(found), Score.of(found)) for name, found in rows]
     return [
-        f"{name:<14} {tried:>5} drawn {score.count:>5} count {score.killed:>5} killed {score.percent:6.1f} %"
+        f"{name:<18} {tried:>5} drawn {score.count:>5} count {score.killed:>5} killed {score.percent:6.1f} %"
         for name, tried, score in scores
     ]
