@@ -146,3 +146,17 @@ def test_when_it_was_too_early_and_when_too_late(market: Market) -> None:
     assert market.auction.call("phaseOf", slot.number) == CLEARED
     with reverts("AlreadyCleared", slot=slot.number):
         slot.clear(submission)
+
+
+def test_what_is_missing_or_wrong_far_inside_a_long_book(market: Market) -> None:
+    slot = market.new_slot()
+    slot.seal_and_close()
+    book = b"".join(b"\1" + account.to_bytes(4, "big") + bytes(ONE_STEP - HEAD) for account in range(16, 56))
+
+    for length in (ONE_STEP * 39 + 1, ONE_STEP * 40 - 1):
+        with reverts("TruncatedBook", length=length, needed=ONE_STEP * 40):
+            slot.clear(book=book[:length], prices=[0])
+    with reverts("BadRecord", offset=ONE_STEP * 40, kind=0x80):
+        slot.clear(book=book + b"\x80" + bytes(100), prices=[0])
+    with reverts("AccountsMustRise", offset=ONE_STEP * 40, account=16, previous=55):
+        slot.clear(book=book + book[:ONE_STEP], prices=[0])
