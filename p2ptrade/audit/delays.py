@@ -1,12 +1,11 @@
 """How long people wait for their money: from the reading at the end of a slot to the block that settled it."""
 
 from dataclasses import dataclass
-from math import ceil
 from statistics import median_low
 
 from p2ptrade.chain.deployed import Market
 from p2ptrade.domain.slot import end_of
-from p2ptrade.domain.units import SlotNumber
+from p2ptrade.domain.units import PPM, SharePpm, SlotNumber
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +34,10 @@ class PaymentDelays:
         """Return the longest delay; there must be one."""
         return max(each.seconds for each in self.slots)
 
-    def kept_by_s(self, share: float) -> int:
-        """Return the delay that a share of the slots keeps to, by nearest rank; there must be one slot."""
-        return sorted(each.seconds for each in self.slots)[ceil(share * len(self.slots)) - 1]
+    def kept_by_s(self, share_ppm: SharePpm) -> int:
+        """Return the delay that a share of the slots, above zero, keeps to by nearest rank; there must be one slot."""
+        rank = -(-share_ppm * len(self.slots) // PPM)  # rounded up
+        return sorted(each.seconds for each in self.slots)[rank - 1]
 
 
 def payment_delays(market: Market) -> PaymentDelays:

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, astuple
+from typing import Final
 
 import typer
 
@@ -18,7 +19,10 @@ from p2ptrade.cli.office_guarantee import guarantee_of
 from p2ptrade.cli.options import ConfigOption, JsonOption
 from p2ptrade.config import load_settings
 from p2ptrade.domain.issuing import IssuingRule
+from p2ptrade.domain.units import SharePpm
 from p2ptrade.errors import BooksDoNotCloseError
+
+_MOST: Final = SharePpm(950_000)
 
 audit_app = typer.Typer(help="Recompute the books from the chain's events.", no_args_is_help=True)
 
@@ -172,7 +176,7 @@ def delays_document(found: PaymentDelays) -> dict[str, object]:
         "block_number": found.block_number,
         "slots": slots,
         "median_s": found.median_s,
-        "p95_s": found.kept_by_s(0.95),
+        "p95_s": found.kept_by_s(_MOST),
         "longest_s": found.longest_s,
     }
 
@@ -182,7 +186,7 @@ def _delays_sentence(found: PaymentDelays) -> str:
         return f"block {found.block_number}: no slot has been settled yet\n"
     return (
         f"block {found.block_number}: {len(found.slots)} slots paid; from reading to payment {found.median_s} s in the "
-        f"median, {found.kept_by_s(0.95)} s for 95 of 100, {found.longest_s} s at the longest\n"
+        f"median, {found.kept_by_s(_MOST)} s for 95 of 100, {found.longest_s} s at the longest\n"
     )
 
 
