@@ -4,34 +4,29 @@ A market with a guarantee over two UTC days, from the orders to the refund: once
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from eth_typing import ChecksumAddress
 
-from p2ptrade import cli
-from p2ptrade.chain.keys import write_keystore
 from p2ptrade.chain.outbox import Outbox
-from p2ptrade.config import DEV_ACCOUNTS
 from p2ptrade.domain.units import AccountId, AmountMicro
 from p2ptrade.errors import TransactionRevertedError
 from p2ptrade.office import guarantee as guarantee_office
-from p2ptrade.office import service as office
 from p2ptrade.office.guarantee import GuaranteeDesk
 from p2ptrade.office.periods import PeriodClerk
 from p2ptrade.wallet.statement import movements
 from tests.integration.settled_slot import BUYER, IDLE, SELLER, SILENT, SLOT, trade_and_settle
+from tests.support.market_commands import Run, commands, give_to_treasurer, write_settings
 from tests.support.small_market import CREDIT, DAY, SmallMarket, small_market
 
-PASSWORD = "only for tests"
 FUND = 3 * CREDIT
 GUARANTEE = AccountId(9)
 # Deployed at noon of the day before DAY: period 0 is that day and DAY. Corrections are open for 30 days after it.
 CLOSES_S = (DAY + 1 + 30) * 86_400
 FAR_FROM_THEIR_ORDERS = {BUYER: 100, SELLER: -200, SILENT: 400, IDLE: 250}
-Run = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -40,40 +35,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallMarket]:
     folder = tmp_path_factory.mktemp("guarantee")
     with small_market(folder, homes=4, guarantee_period_days=2, deviation_micro_per_kwh=20_000) as made:
         trade_and_settle(made, tmp_path_factory.mktemp("day"), metered_wh=FAR_FROM_THEIR_ORDERS).close()
-        (folder / "p2ptrade.toml").write_text(
-            f"""
-[chain]
-url = "{made.engine.url}"
-deployment = "deployment"
-[office]
-state = "office"
-issuer = {{ dev_account = {DEV_ACCOUNTS["issuer"]} }}
-treasurer = {{ dev_account = {DEV_ACCOUNTS["treasurer"]} }}
-[wallet]
-key = {{ keystore = "buyer.json", password_file = "password" }}
-state = "wallet"
-"""
-        )
-        write_keystore(folder / "buyer.json", made.homes[BUYER].key, PASSWORD, scrypt_n=1024)
-        (folder / "password").write_text(PASSWORD + "\n")
-        treasurer = made.outbox("treasurer")
-        office.record_deposits(
-            made.market, treasurer, [office.Deposit(treasurer.sender, AmountMicro(FUND), "what a sponsor gave")]
-        )
-        made.give_up("treasurer")
+        write_settings(made, home=BUYER)
+        give_to_treasurer(made, FUND)
         yield made
 
 
 @pytest.fixture
 def run(world: SmallMarket, capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: str, code: int = 0) -> tuple[str, str]:
-        capsys.readouterr()
-        found = cli.run([*arguments, "--config", str(world.folder / "p2ptrade.toml")])
-        said = capsys.readouterr()
-        assert found == code, said.err
-        return said.out, said.err
-
-    return call
+    return commands(world, capsys)
 
 
 def bill(run: Run) -> dict[str, Any]:

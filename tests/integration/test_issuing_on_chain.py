@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from eth_hash.auto import keccak
 
-from p2ptrade import cli
 from p2ptrade.chain.keys import SigningKey
 from p2ptrade.config import DEV_ACCOUNTS, DEV_ORACLES, dev_key
 from p2ptrade.domain.issuing import Due, Fact, IssuingRule
 from p2ptrade.domain.units import AmountMicro
 from tests.integration.settled_slot import BUYER, trade_and_settle
+from tests.support.market_commands import commands, write_settings
 from tests.support.small_market import CREDIT, DAY, SmallMarket, small_market
 
 PER_KWH, PER_REPORT, PER_BLOCK = 7_000, 11, 13
@@ -40,16 +40,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallMarket]:
         made.market.client.rpc.call("anvil_setCoinbase", dev_key(DEV_ACCOUNTS["dso"]).address)
         trade_and_settle(made, tmp_path_factory.mktemp("day")).close()
         made.market.client.rpc.call("anvil_setCoinbase", STRANGER)
-        (folder / "p2ptrade.toml").write_text(
-            f"""
-[chain]
-url = "{made.engine.url}"
-deployment = "deployment"
-[office]
-state = "office"
-issuer = {{ dev_account = {DEV_ACCOUNTS["issuer"]} }}
-"""
-        )
+        write_settings(made, home=BUYER)
         made.warp_to((DAY + 1) * 86_400)
         yield made
 
@@ -57,10 +48,8 @@ issuer = {{ dev_account = {DEV_ACCOUNTS["issuer"]} }}
 @pytest.fixture
 def run(world: SmallMarket, capsys: pytest.CaptureFixture[str]) -> Run:
     def call(*arguments: str, code: int = 0) -> Any:
-        found = cli.run([*arguments, "--json", "--config", str(world.folder / "p2ptrade.toml")])
-        said = capsys.readouterr()
-        assert found == code, said.err
-        return json.loads(said.out), said.err
+        output, messages = commands(world, capsys)(*arguments, "--json", code=code)
+        return json.loads(output), messages
 
     return call
 

@@ -1,24 +1,17 @@
 """A day's reputation posted by oracles, its period rewarded by one command, and both computed again by the audit."""
 
 import json
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
-from p2ptrade import cli
-from p2ptrade.chain.keys import write_keystore
-from p2ptrade.config import DEV_ACCOUNTS
-from p2ptrade.domain.units import AmountMicro
-from p2ptrade.office import service as office
 from p2ptrade.office.periods import PeriodClerk
 from tests.integration.settled_slot import BUYER, IDLE, SELLER, SILENT, SLOT, trade_and_settle
+from tests.support.market_commands import Run, commands, give_to_treasurer, write_settings
 from tests.support.oracles import TAKEOVER_S, TIMEOUT_S, Group
 from tests.support.small_market import CREDIT, DAY, SmallMarket, small_market
 
-PASSWORD = "only for tests"
 SUBSIDY = 30 * CREDIT
-Run = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -35,26 +28,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallMarket]:
         made.warp_to((DAY + 9) * 86_400)  # slots without readings are stale by now
         post_days(group, DAY + 1)
         group.close()
-        (folder / "p2ptrade.toml").write_text(
-            f"""
-[chain]
-url = "{made.engine.url}"
-deployment = "deployment"
-[office]
-state = "office"
-issuer = {{ dev_account = {DEV_ACCOUNTS["issuer"]} }}
-treasurer = {{ dev_account = {DEV_ACCOUNTS["treasurer"]} }}
-[wallet]
-key = {{ keystore = "seller.json", password_file = "password" }}
-state = "wallet"
-"""
-        )
-        write_keystore(folder / "seller.json", made.homes[SELLER].key, PASSWORD, scrypt_n=1024)
-        (folder / "password").write_text(PASSWORD + "\n")
-        treasurer = made.outbox("treasurer")
-        deposit = office.Deposit(treasurer.sender, AmountMicro(SUBSIDY), "what a sponsor gave")
-        office.record_deposits(made.market, treasurer, [deposit])
-        made.give_up("treasurer")
+        write_settings(made, home=SELLER)
+        give_to_treasurer(made, SUBSIDY)
         yield made
 
 
@@ -74,14 +49,7 @@ def post_days(group: Group, until: int) -> None:
 
 @pytest.fixture
 def run(world: SmallMarket, capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: str, code: int = 0) -> tuple[str, str]:
-        capsys.readouterr()
-        found = cli.run([*arguments, "--config", str(world.folder / "p2ptrade.toml")])
-        said = capsys.readouterr()
-        assert found == code, said.err
-        return said.out, said.err
-
-    return call
+    return commands(world, capsys)
 
 
 def test_a_period_is_paid_once_by_rank_and_the_audit_computes_it_again(run: Run, world: SmallMarket) -> None:

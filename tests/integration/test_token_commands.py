@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from p2ptrade import cli
-from p2ptrade.chain.keys import write_keystore
 from p2ptrade.domain.units import SlotNumber
+from tests.support.market_commands import write_settings
 from tests.support.small_market import DAY, SmallMarket, small_market
 
-PASSWORD = "only for tests"
 SLOTS = [SlotNumber(DAY * 96 + 40 + number) for number in range(4)]
 ENERGIES_WH = (600_000, 500_000, 7_000, 900_000)
 Run = Callable[..., tuple[int, str, str]]
@@ -35,18 +34,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallMarket]:
     with small_market(folder, homes=2, cash_micro=0) as made:
         for slot, energy_wh in zip(SLOTS, ENERGIES_WH, strict=True):
             mint(made, slot, energy_wh)
-        write_keystore(folder / "home.json", made.homes[0].key, PASSWORD, scrypt_n=1024)
-        (folder / "password").write_text(PASSWORD + "\n")
-        (folder / "p2ptrade.toml").write_text(
-            f"""
-[chain]
-url = "{made.engine.url}"
-deployment = "deployment"
-[wallet]
-key = {{ keystore = "home.json", password_file = "password" }}
-state = "wallet"
-"""
-        )
+        write_settings(made, home=0)
         yield made
 
 
