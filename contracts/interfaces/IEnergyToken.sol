@@ -9,9 +9,6 @@ interface IEnergyToken is IERC1155MetadataURI {
     /// @notice Tokens were retired for good, with the holder's claim, such as who used the energy for what.
     event Retired(address indexed holder, uint256 indexed slot, uint256 energyWh, string claim);
 
-    /// @notice The slot number is beyond 64 bits.
-    error EnergyTokenNoSuchSlot(uint256 id);
-
     /// @notice A balance would exceed 32 bits.
     error EnergyTokenBalanceTooLarge(address holder, uint256 slot, uint256 energyWh);
 
