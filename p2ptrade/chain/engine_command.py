@@ -18,6 +18,8 @@ DEV_MNEMONIC: Final = "test test test test test test test test test test test ju
 GAS_LIMIT: Final = 60_000_000
 _NODE_LEAST: Final = 20
 _STATE_INTERVAL_S: Final = 2
+STATES_KEPT: Final = 512
+"""Of how many blocks anvil knows the state, unless told otherwise: those of some minutes."""
 # Ganache has no switch for blocks on demand only; this is the longest interval that its timer can hold.
 _NEVER_S: Final = 2_000_000
 
@@ -41,7 +43,8 @@ class Mining(StrEnum):
 class EngineOptions:
     """How an embedded chain is to run; `state_folder` None keeps the state in memory only.
 
-    `states_kept` is of how many blocks anvil can answer what the state was; None is all, which takes memory.
+    `states_kept` is of how many blocks anvil can answer what the state was. It keeps them in memory: what it puts on
+    disk beyond that, some 300 kB a block in a folder of its own choice, it leaves there for good.
     """
 
     kind: EngineKind = EngineKind.ANVIL
@@ -54,7 +57,7 @@ class EngineOptions:
     accounts: int = 20
     mnemonic: str = DEV_MNEMONIC
     start_time_s: int | None = None
-    states_kept: int | None = None
+    states_kept: int = STATES_KEPT
     ganache_config: Path | None = None
 
     @property
@@ -108,6 +111,7 @@ def _anvil_command(options: EngineOptions) -> list[str]:
     command = [str(_find_anvil()), "--silent", "--host", options.host, "--port", str(options.port)]
     command += ["--chain-id", str(options.chain_id), "--hardfork", "paris", "--gas-limit", str(GAS_LIMIT)]
     command += ["--block-base-fee-per-gas", "0", "--gas-price", "0", "--disable-min-priority-fee"]
+    command += ["--prune-history", str(options.states_kept)]
     command += ["--accounts", str(options.accounts), "--balance", "1000000", "--mnemonic", options.mnemonic]
     if options.mining is Mining.INTERVAL:
         command += ["--block-time", str(options.block_time_s)]
@@ -115,8 +119,6 @@ def _anvil_command(options: EngineOptions) -> list[str]:
         command += ["--no-mining"]
     if options.start_time_s is not None:
         command += ["--timestamp", str(options.start_time_s)]
-    if options.states_kept is not None:
-        command += ["--prune-history", str(options.states_kept)]
     if options.state_folder is not None:
         state = options.state_folder / "anvil-state.json"
         command += ["--state", str(state), "--state-interval", str(_STATE_INTERVAL_S)]

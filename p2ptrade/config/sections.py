@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from p2ptrade.chain.engine_command import STATES_KEPT
 from p2ptrade.chain.market_parameters import Parameters
 from p2ptrade.domain.issuing import Terms
 from p2ptrade.domain.meter_point import SALT_BYTES_MIN
@@ -78,8 +79,8 @@ class EngineSettings(Section):
     state: Path | None = Field(default=Path("chain-state"), description="Folder of the state; without it, memory only.")
     accounts: Annotated[int, BeforeValidator(_no_bool), Field(ge=1, le=1000)] = 20
     start_time_s: Whole | None = Field(default=None, description="Time stamp of the first block, in epoch seconds.")
-    states_kept: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] | None = Field(
-        default=None, description="Blocks whose state anvil remembers; default all, which takes memory."
+    states_kept: Annotated[int, BeforeValidator(_no_bool), Field(ge=1)] = Field(
+        default=STATES_KEPT, description="Of how many blocks anvil remembers the state, in memory."
     )
     ganache_config: Path | None = None
 
