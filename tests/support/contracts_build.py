@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from p2ptrade.chain import abi
-from p2ptrade.chain.compiler import compile_contracts
+from p2ptrade.chain.compiler import Artifact, compile_contracts
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 CACHE: Final = ROOT / ".cache" / "contracts-under-test"
@@ -37,12 +37,18 @@ def artifact(name: str) -> dict[str, Any]:
 def build(names: Iterable[str]) -> None:
     """Compile, in one run, those contracts that are not kept as they are now."""
     missing = [name for name in names if not _built(name).exists()]
-    compiled = compile_contracts(ROOT, map(_source, missing))
+    compiled = compile_anew(missing)
+    CACHE.mkdir(parents=True, exist_ok=True)
     for name in missing:
         built, found = _built(name), compiled[name]
         draft = built.with_suffix(".draft")
         draft.write_text(json.dumps({**vars(found), "compiler": dict(found.compiler)}))
         draft.rename(built)
+
+
+def compile_anew(names: Iterable[str]) -> dict[str, Artifact]:
+    """Compile contracts, in one run, whatever is kept, and keep nothing."""
+    return compile_contracts(ROOT, map(_source, names))
 
 
 @cache

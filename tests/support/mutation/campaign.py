@@ -7,8 +7,10 @@ A mutant counts when it compiles and the bytecode of a contract is another than 
 `TESTS` fails, or one of forge. It has survived when all pass. Left out are tests of gas, which would notice any change
 at all, and the proofs.
 
-Nearly all the time of a mutant that is killed would go into starting programs, so compiler and tests stay in memory;
-and the tests that killed mutants nearby go first, then the quick ones.
+Most of the time of a mutant that is killed would go into starting programs and into the optimizer. So compiler and tests
+stay in memory; `TESTS` run contracts that the optimizer has not seen, which a chain without EIP-170's limit takes; and
+the tests that killed mutants nearby go first, then the quick ones. Who passes them all is compiled as it ships, to see
+whether anything is another there, and for forge. Two mutants of the same bytecode have the same fate.
 """
 
 from __future__ import annotations
@@ -56,7 +58,16 @@ TESTS: Final = (
     "--ignore=tests/contracts/double_auction/test_gas_snapshot.py",
     "--ignore=tests/contracts/double_auction/test_worst_page.py",
 )
-COPIED: Final = ("contracts", "p2ptrade", "tests", "foundry.toml", "pyproject.toml", "scripts")
+COPIED: Final = (
+    "contracts",
+    "p2ptrade",
+    "tests",
+    "foundry.toml",
+    "pyproject.toml",
+    "scripts",
+    "node_modules/@openzeppelin",
+)
+COMPILER: Final = Path(__file__).with_name("resident_solc.cjs")
 SEED: Final = "20261121"
 FORGE_TIMEOUT_S: Final = 900
 
@@ -67,19 +78,18 @@ class Campaign:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._killed: list[Verdict] = []
+        self._fates: dict[str, tuple[Fate, str]] = {}
         shutil.rmtree(folder, ignore_errors=True)
         for name in COPIED:
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             copy(ROOT / name, folder / name)
-        (folder / "node_modules").symlink_to(ROOT / "node_modules")
-        for built in (".cache/contracts-under-test", ".cache/forge"):
-            if (ROOT / built).exists():
-                shutil.copytree(ROOT / built, folder / built)
-        here = "tests/support/mutation"
-        self._solc = self._start("node", f"{here}/resident_solc.cjs")
-        self._install_compiler(f"{here}/resident_solc.cjs", int(self._answer(self._solc)))
-        self._judge = self._start(sys.executable, "-m", f"{here}/judge".replace("/", "."), *TESTS)
+        if (ROOT / ".cache/forge").exists():
+            shutil.copytree(ROOT / ".cache/forge", folder / ".cache/forge")
+        self._install_chain()
+        self._solc = self._start("node", str(COMPILER))
+        self._install_compiler(int(self._answer(self._solc)))
+        self._judge = self._start(sys.executable, "-m", "tests.support.mutation.judge", *TESTS)
 
     def __enter__(self) -> Self:
         return self
@@ -155,10 +165,24 @@ class Campaign:
         built = self._ask(build=touched)
         if built is None:
             return Verdict(mutant, Fate.INVALID)
-        if all(self._unchanged[name] == built[name] for name in touched):
+        if self._are(self._unchanged, built):
             return Verdict(mutant, Fate.SAME)
-        killer = self._ask(run=self._order(mutant))["failed"] or self._failing_in_forge()
-        return Verdict(mutant, Fate.KILLED if killer else Fate.SURVIVED, killer)
+        code = json.dumps(built)
+        if code not in self._fates:
+            self._fates[code] = self._fate(mutant, touched)
+        return Verdict(mutant, *self._fates[code])
+
+    def _fate(self, mutant: Mutant, touched: list[str]) -> tuple[Fate, str]:
+        if killer := self._ask(run=self._order(mutant))["failed"]:
+            return Fate.KILLED, killer
+        if self._are(self._shipped, self._ask(optimize=touched)):
+            return Fate.SAME, ""
+        killer = self._failing_in_forge()
+        return (Fate.KILLED, killer) if killer else (Fate.SURVIVED, "")
+
+    @staticmethod
+    def _are(known: dict[str, str], built: dict[str, str]) -> bool:
+        return all(known[name] == code for name, code in built.items() if name in known)
 
     def _order(self, mutant: Mutant) -> list[str]:
         """Return the tests in the order in which they are likely to be done soonest."""
@@ -175,9 +199,16 @@ class Campaign:
         return built
 
     @cached_property
+    def _shipped(self) -> dict[str, str]:
+        """The bytecode of the contracts as they ship."""
+        built: dict[str, str] = self._ask(optimize=DEPLOYED)
+        return built
+
+    @cached_property
     def _quick_first(self) -> list[str]:
         """All tests, which pass without a mutant; quick ones first."""
         assert self._unchanged
+        assert self._shipped
         done = self._ask(run=[])
         killer = done["failed"] or self._failing_in_forge()
         assert not killer, f"a test fails without a mutant: {killer}"
@@ -199,7 +230,7 @@ class Campaign:
 
     # ------------------------------------------------------------------------------------------------ their programs
 
-    def _install_compiler(self, client: str, port: int) -> None:
+    def _install_compiler(self, port: int) -> None:
         """Put a compiler where that of the copy is looked for, which asks the one in memory."""
         compiler = f".cache/solcx/solc-v{SOLC_VERSION}"
         version = subprocess.run([ROOT / compiler, "--version"], capture_output=True, text=True, check=True).stdout
@@ -207,8 +238,16 @@ class Campaign:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(
             f"#!/bin/sh\nif [ \"$1\" = --version ]; then\ncat <<'EOF'\n{version}EOF\nexit 0\nfi\n"
-            f'exec node {shlex.quote(str(self.folder / client))} {port} "$@"\n'
+            f'exec node {shlex.quote(str(COMPILER))} {port} "$@"\n'
         )
+        path.chmod(0o755)
+
+    def _install_chain(self) -> None:
+        """Put a chain where that of the copy is looked for, which takes contracts of any size."""
+        (binary,) = (ROOT / "node_modules").glob("@foundry-rs/anvil-*/bin/anvil*")
+        path = self.folder / binary.relative_to(ROOT)
+        path.parent.mkdir(parents=True)
+        path.write_text(f'#!/bin/sh\nexec {shlex.quote(str(binary))} --disable-code-size-limit "$@"\n')
         path.chmod(0o755)
 
     def _start(self, *command: str) -> subprocess.Popen[str]:

@@ -2,9 +2,10 @@
 
     python -m tests.support.mutation.judge TEST...
 
-A line of JSON in: `{"build": [name, ...]}` or `{"run": [test, ...]}`. A line of JSON out: for a build the bytecode of
-each contract, or null where one does not compile; for a run the first test that failed, or "", and how long each took
-in seconds. The tests that a run names go first, in that order; the others follow as pytest finds them.
+A line of JSON in: `{"build": [name, ...]}`, `{"optimize": [name, ...]}` or `{"run": [test, ...]}`. A line of JSON out:
+for the first two the bytecode of each contract, without and with the optimizer, or null where one does not compile; for
+a run the first test that failed, or "", and how long each took in seconds. The tests that a run names go first, in that
+order; the others follow as pytest finds them. Tests run contracts that the optimizer has not seen.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import select
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from functools import partial
@@ -24,7 +26,8 @@ import pytest
 from p2ptrade.errors import InputError
 from tests.support import contracts_build
 
-TIMEOUT_S: Final = 900
+TIMEOUT_S: Final = 300
+WITHOUT_OPTIMIZER: Final = "P2PTRADE_WITHOUT_OPTIMIZER"
 OPTIONS: Final = (
     "-x",
     "-q",
@@ -70,6 +73,11 @@ def build(names: list[str]) -> dict[str, str] | None:
     return {name: contracts_build.artifact(name)["bytecode"] for name in names}
 
 
+def optimize(names: list[str]) -> dict[str, str]:
+    del os.environ[WITHOUT_OPTIMIZER]
+    return {name: found.bytecode for name, found in contracts_build.compile_anew(names).items()}
+
+
 def in_fork(work: Callable[[], Any]) -> Any:
     """Return what `work` returns in a process of its own, or that it took too long; end whatever that has started."""
     reading, writing = os.pipe()
@@ -79,6 +87,8 @@ def in_fork(work: Callable[[], Any]) -> Any:
         try:
             with os.fdopen(writing, "w") as answer:
                 json.dump(work(), answer)
+        except BaseException:
+            traceback.print_exc()  # the parent finds no answer, and ends
         finally:
             os._exit(0)
     os.close(writing)
@@ -95,15 +105,14 @@ def main() -> None:
     """Import the tests once, then do what each line says."""
     tests = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "w")
+    os.environ[WITHOUT_OPTIMIZER] = "1"
     os.dup2(2, 1)  # what pytest says is for people
     with redirect_stdout(sys.stderr):
         pytest.main(["--collect-only", *OPTIONS, *tests])
     for line in sys.stdin:
-        request = json.loads(line)
-        if "build" in request:
-            answer = in_fork(partial(build, request["build"]))
-        else:
-            answer = in_fork(partial(run, tests, request["run"]))
+        ((task, names),) = json.loads(line).items()
+        work = {"build": build, "optimize": optimize, "run": partial(run, tests)}[task]
+        answer = in_fork(partial(work, names))
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

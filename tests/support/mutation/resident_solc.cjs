@@ -2,6 +2,8 @@
 //
 //   node resident_solc.cjs                                   serves; prints the port of this machine that it listens at
 //   node resident_solc.cjs PORT --standard-json [OPTION...]  asks the one at PORT, as if it were solc
+//
+// With P2PTRADE_WITHOUT_OPTIMIZER=1 the optimizer is left out, whatever was asked for: that takes a quarter of the time.
 "use strict";
 const fs = require("fs");
 const net = require("net");
@@ -26,9 +28,16 @@ function serve() {
   process.stdin.on("end", () => process.exit(0)).resume();
 }
 
+function withoutOptimizer(input) {
+  const request = JSON.parse(input);
+  request.settings.optimizer = { enabled: false };
+  return JSON.stringify(request);
+}
+
 function ask(port, args) {
   const options = shim.parse(args);
-  const input = fs.readFileSync(options.files.length ? options.files[0] : 0, "utf8");
+  const asked = fs.readFileSync(options.files.length ? options.files[0] : 0, "utf8");
+  const input = process.env.P2PTRADE_WITHOUT_OPTIMIZER ? withoutOptimizer(asked) : asked;
   const parts = [];
   const socket = net.connect(port, "127.0.0.1", () => socket.end(`${JSON.stringify(args)}\n${input}`));
   socket.on("data", (part) => parts.push(part));
