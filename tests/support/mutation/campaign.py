@@ -7,10 +7,10 @@ A mutant counts when it compiles and the bytecode of a contract is another than 
 `TESTS` fails, or one of forge. It has survived when all pass. Left out are tests of gas, which would notice any change
 at all, and the proofs.
 
-Most of the time of a mutant that is killed would go into starting programs and into the optimizer. So compiler and tests
-stay in memory; `TESTS` run contracts that the optimizer has not seen, which a chain without EIP-170's limit takes; and
-the tests that killed mutants nearby go first, then the quick ones. Who passes them all is compiled as it ships, to see
-whether anything is another there, and for forge. Two mutants of the same bytecode have the same fate.
+Most of the time of a mutant that is killed would go into starting programs and into the optimizer. So compiler and
+tests stay in memory; `TESTS` run contracts that the optimizer has not seen, which a chain without EIP-170's limit takes;
+and the tests that killed mutants nearby go first, then the quick ones. Who passes them all is compiled as it ships, to
+see whether anything is another there, and for forge. Two mutants of the same bytecode have the same fate.
 """
 
 from __future__ import annotations

@@ -87,8 +87,8 @@ def in_fork(work: Callable[[], Any]) -> Any:
         try:
             with os.fdopen(writing, "w") as answer:
                 json.dump(work(), answer)
-        except BaseException:
-            traceback.print_exc()  # the parent finds no answer, and ends
+        except BaseException:  # noqa: BLE001 - the parent finds no answer, and ends
+            traceback.print_exc()
         finally:
             os._exit(0)
     os.close(writing)
