@@ -4,12 +4,13 @@
 
 A line of JSON in: `{"build": [name, ...]}`, `{"optimize": [name, ...]}` or `{"run": [test, ...]}`. A line of JSON out:
 for the first two the bytecode of each contract, without and with the optimizer, or null where one does not compile; for
-a run the first test that failed, or "", and how long each took in seconds. The tests that a run names go first, in that
-order; the others follow as pytest finds them. Tests run contracts that the optimizer has not seen.
+a run the first test that failed, or "", and how long each took in seconds. A run is of the tests that it names, in that
+order, or of all if it names none. Tests run contracts that the optimizer has not seen.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import select
@@ -42,16 +43,20 @@ OPTIONS: Final = (
 
 
 class Run:
-    """Put tests into an order; note which fails, and how long each takes."""
+    """Put tests into an order, the unnamed aside; note which fails, and how long each takes."""
 
-    def __init__(self, first: list[str]) -> None:
-        self._place = {test: place for place, test in enumerate(first)}
+    def __init__(self, named: list[str]) -> None:
+        self._place = {test: place for place, test in enumerate(named)}
         self.failed = ""
         self.seconds: dict[str, float] = {}
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items.sort(key=lambda item: self._place.get(item.nodeid, len(self._place)))
+        if self._place:
+            items[:] = sorted((item for item in items if item.nodeid in self._place), key=self._place_of)
+
+    def _place_of(self, item: pytest.Item) -> int:
+        return self._place[item.nodeid]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
@@ -59,8 +64,9 @@ class Run:
             self.failed = self.failed or report.nodeid
 
 
-def run(tests: list[str], first: list[str]) -> dict[str, Any]:
-    watched = Run(first)
+def run(tests: list[str], named: list[str]) -> dict[str, Any]:
+    gc.disable()
+    watched = Run(named)
     code = pytest.main([*OPTIONS, *tests], plugins=[watched])
     return {"failed": watched.failed or (f"pytest ends with {code}" if code else ""), "seconds": watched.seconds}
 
