@@ -208,8 +208,21 @@ class ChainClient:
         return self.rpc.call("eth_getTransactionByHash", "0x" + transaction_hash.hex()) is not None
 
     def transaction_with_nonce(self, sender: ChecksumAddress, nonce: int) -> bytes | None:
-        """Return the hash of the transaction in the chain that has a nonce of `sender`, found by halving the chain."""
-        first, last = 0, self.head().number
+        """Return the hash of the transaction in the chain that has a nonce of `sender`.
+
+        It is looked for in steps back that double, then by halving the last one, so that a node that keeps few states
+        can be asked about what is recent.
+
+        Raises:
+            RpcError: the node has forgotten a state that the search looks at.
+        """
+        last = self.head().number
+        step = 1
+        while self.nonce(sender, block=max(last - step, 0)) > nonce:
+            last, step = max(last - step, 0), 2 * step
+            if last == 0:
+                return None  # the account had used it before the chain began
+        first = max(last - step, 0) + 1
         while first < last:
             middle = (first + last) // 2
             if self.nonce(sender, block=middle) > nonce:
