@@ -316,14 +316,22 @@ class Slot:
 
     def verdict(self, fields: dict[str, Any], key: Key) -> bytes:
         """Return a signature over a submission."""
-        message = VerdictMessage(
+        return sign(self._verdict_message(fields), self.market.domain, key)
+
+    def verdict_digest(self, submission: list[Any]) -> bytes:
+        """Return what the DSO signs of a submission."""
+        names = ("slot", "book", "prices", "gridData", "published", "envelopeRoot", "strangers", "verdict")
+        return self._verdict_message(dict(zip(names, submission, strict=True))).digest(self.market.domain)
+
+    @staticmethod
+    def _verdict_message(fields: dict[str, Any]) -> VerdictMessage:
+        return VerdictMessage(
             fields["slot"],
             running_hash([fields["book"]]),
             prices_hash(fields["prices"]),
             keccak(fields["gridData"]),
             fields["envelopeRoot"],
         )
-        return sign(message, self.market.domain, key)
 
     def clear(self, submission: list[Any] | None = None, **changes: Any) -> Receipt:
         """Clear the slot; anybody may."""

@@ -1,0 +1,243 @@
+"""Edges that only mutants stood on: what a change of one thing in a contract did that no other test noticed.
+
+Paths. Given a signature whose s is just above half the order, then it is none, whoever it belongs to; just at half,
+then it is one. Given a class above the highest, then bond and collateral are those of the highest, to the micro-credit.
+Given an order of several steps, then cash that just covers it suffices. Given one of more than four, then it is
+malformed. Given grid data of any wrong length, or with another hash, or a book that is none of the committed ones, then
+it is refused by name, whichever of two hashes is the larger. Given a ledger that refuses, then the auction says why.
+Given an accepted slot filled late, then it leaves the turn to whose it is by then. Given no cleared slot, then there is
+nothing to refund.
+"""
+
+from collections.abc import Callable
+from itertools import combinations
+
+import coincurve
+import pytest
+from eth_hash.auto import keccak
+
+from p2ptrade.chain import signatures
+from p2ptrade.chain.packing import unpack_positions, unpack_voids
+from p2ptrade.domain.order import Side, VoidReason
+from tests.support.auction import BONDS, COLLATERAL, LAPSED, NO_RESULT, SEALING, Market, Slot, Trader
+from tests.support.auction_pages import PagedClearing
+from tests.support.chain import reverts
+from tests.support.platform import CREDIT
+
+HALF_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141 // 2
+R = 0x79BE667EF9DCBBAC55A06295CE870B07029BFCDB2DCE28D959F2815B16F81798  # of a point: the generator
+CLASS_MAX = len(BONDS) - 1
+
+
+# ---------------------------------------------------------------------------------------------------------- signatures
+
+
+def written(s: int) -> bytes:
+    """Return a signature with this s, low or not, of whom `signer` says."""
+    assert s < 2**255
+    return R.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+def signer(digest: bytes, signature: bytes) -> str:
+    """Return whose signature it is, low or not: for any r and s there is a key that could have made it."""
+    key = coincurve.PublicKey.from_signature_and_message(signature + b"\0", digest, hasher=None)
+    return signatures.address_of(key)
+
+
+def admit_owner(market: Market, owner: str) -> int:
+    """Admit an owner whose key nobody knows, with cash."""
+    admission = (owner, 0, 30, keccak(owner.encode()), market.chain.address(f"gateway of {owner}"))
+    account = market.platform.ledger.call("lastAccount") + 1
+    market.platform.registry.send("admitMany", [admission], sender=market.platform.holder("REGISTRAR"))
+    market.give({account: 100 * CREDIT})
+    return int(account)
+
+
+@pytest.mark.parametrize(("s", "voids"), [(HALF_ORDER, []), (HALF_ORDER + 1, [VoidReason.BAD_SIGNATURE])])
+def test_an_order_is_signed_with_the_lower_of_the_two_forms(market: Market, s: int, voids: list[VoidReason]) -> None:
+    slot = market.new_slot()
+    (seller,) = market.admit([0])
+    slot.relay(seller, Side.OFFER, [(500, 100_000)])
+    account = market.platform.ledger.call("lastAccount") + 1
+    order = slot.order(Trader("nobody", market.relay, account), Side.BID, [(500, 200_000)])
+    owner = signer(order.digest(market.domain), written(s))
+    assert admit_owner(market, owner) == account
+    slot.relayed[account] = (order, written(s))
+    slot.seal_and_close()
+
+    cleared = slot.clear().event(market.auction, "Cleared")
+
+    assert unpack_voids(cleared["voids"]) == [(account, reason) for reason in voids]
+
+
+@pytest.mark.parametrize(("s", "is_signed"), [(HALF_ORDER, True), (HALF_ORDER + 1, False)])
+def test_a_verdict_is_signed_with_the_lower_of_the_two_forms(market: Market, s: int, is_signed: bool) -> None:
+    slot = priced_slot(market)
+    fields = slot.submission()
+    digest = slot.verdict_digest(fields)
+    market.auction.send("appointDso", signer(digest, written(s)), sender=market.platform.admin)
+
+    if is_signed:
+        slot.clear([*fields[:-1], written(s)])
+    else:
+        with reverts("NotTheDsosVerdict"):
+            slot.clear([*fields[:-1], written(s)])
+
+
+# -------------------------------------------------------------------------------------------------- what covers orders
+
+
+@pytest.mark.parametrize("class_", [CLASS_MAX - 1, CLASS_MAX, CLASS_MAX + 1, 100, 255])
+@pytest.mark.parametrize("lacks_micro", [0, 1])
+def test_the_highest_classes_have_the_bond_and_collateral_of_the_highest(
+    market: Market, class_: int, lacks_micro: int
+) -> None:
+    buyer, seller = market.admit([0, 0], cash_micro=0)
+    ranked = min(class_, CLASS_MAX)
+    cash = {buyer.account: BONDS[ranked] + 200_000, seller.account: BONDS[ranked] + COLLATERAL[ranked]}
+    market.give({account: amount - lacks_micro for account, amount in cash.items()})
+    classes = b"".join(account.to_bytes(4, "big") + bytes([class_]) for account in cash)
+    market.platform.ledger.send("setReputationClasses", classes, sender=market.platform.holder("SCORER"))
+    slot = market.new_slot()
+    slot.relay(buyer, Side.BID, [(1000, 200_000)])
+    slot.relay(seller, Side.OFFER, [(1000, 100_000)])
+    slot.seal_and_close()
+
+    cleared = slot.clear().event(market.auction, "Cleared")
+
+    assert unpack_voids(cleared["voids"]) == [(account, VoidReason.INSOLVENT) for account in cash if lacks_micro]
+    locked = [position.locked_micro for position in unpack_positions(cleared["positions"])]
+    assert locked == ([] if lacks_micro else [150_000, COLLATERAL[ranked]])
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+@pytest.mark.parametrize("lacks_micro", [0, 1])
+def test_cash_that_just_covers_every_step_suffices(market: Market, count: int, lacks_micro: int) -> None:
+    (buyer,) = market.admit([0], cash_micro=0)
+    steps = [(1000, 200_000 - number) for number in range(count)]
+    cover = sum(energy * price // 1000 for energy, price in steps)  # without a remainder
+    market.give({buyer.account: BONDS[0] + cover - lacks_micro})
+    slot = market.new_slot()
+    slot.relay(buyer, Side.BID, steps)
+    slot.seal_and_close()
+
+    cleared = slot.clear().event(market.auction, "Cleared")
+
+    assert unpack_voids(cleared["voids"]) == [(buyer.account, VoidReason.INSOLVENT)] * lacks_micro
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("count", range(8))
+def test_an_order_has_one_to_four_steps(market: Market, side: Side, count: int) -> None:
+    (trader,) = market.admit([0])
+    slot = market.new_slot()
+    worse = -1 if side is Side.BID else 1
+    slot.relay(trader, side, [(10 + number, 150_000 + worse * number) for number in range(count)])
+    slot.seal_and_close()
+
+    cleared = slot.clear().event(market.auction, "Cleared")
+
+    is_one = 1 <= count <= 4
+    assert unpack_voids(cleared["voids"]) == ([] if is_one else [(trader.account, VoidReason.MALFORMED)])
+
+
+# -------------------------------------------------------------------------------------------------- what is none of it
+
+
+def priced_slot(market: Market) -> Slot:
+    """Return a slot of four relayed orders that trade, sealed and closed."""
+    slot = market.new_slot()
+    for number, trader in enumerate(market.admit([0] * 4)):
+        slot.relay(trader, Side(number % 2), [(500, 200_000 - 50_000 * (number % 2))])
+    slot.seal_and_close()
+    return slot
+
+
+def test_grid_data_of_any_other_length_is_refused(market: Market) -> None:
+    slot = priced_slot(market)
+    whole = slot.grid.pack()
+
+    for length in range(len(whole)):
+        with reverts("BadGridData", zone=0):
+            slot.clear(gridData=whole[:length], published=whole, prices=[0])
+
+
+def test_grid_data_with_a_larger_or_a_smaller_hash_is_refused(market: Market) -> None:
+    slot = priced_slot(market)
+    whole = slot.grid.pack()
+    is_larger = set()
+
+    for charge in range(1, 9):
+        other = whole[:-10] + bytes([charge]) + whole[-9:]
+        is_larger.add(keccak(other) > keccak(whole))
+        with reverts("WrongGridData", published=keccak(whole), found=keccak(other)):
+            slot.clear(gridData=other, prices=[0])
+        with reverts("WrongGridData", published=keccak(whole), found=keccak(other)):
+            slot.clear(gridData=whole, published=other, prices=[0])
+    assert is_larger == {True, False}
+
+
+def left_out(slot: Slot, accounts: tuple[int, ...]) -> None:
+    for account in accounts:
+        del slot.relayed[account]
+
+
+def in_pages(slot: Slot) -> None:
+    PagedClearing.of(slot).run()
+
+
+@pytest.mark.parametrize("clear", [Slot.clear, in_pages])
+def test_seals_whose_hash_is_larger_or_smaller_than_the_commitment_are_refused(
+    market: Market, clear: Callable[[Slot], object]
+) -> None:
+    slot = priced_slot(market)
+    whole, committed = dict(slot.relayed), slot.root()
+    is_larger = set()
+
+    for count in (1, 2):
+        for accounts in combinations(whole, count):
+            slot.relayed = dict(whole)
+            left_out(slot, accounts)
+            is_larger.add(slot.root() > committed)
+            with reverts("WrongEntries"):
+                clear(slot)
+    assert is_larger == {True, False}
+
+
+# ----------------------------------------------------------------------------------------------------- whose turn it is
+
+
+def test_what_the_ledger_refuses_is_refused_in_its_own_words(market: Market) -> None:
+    slot = priced_slot(market)
+    market.platform.ledger.send("setMover", market.auction, False, sender=market.platform.admin)
+
+    with reverts("LedgerNotAMover", caller=market.auction.address):
+        slot.clear()
+
+
+def test_a_slot_filled_late_leaves_the_turn_to_another(market: Market) -> None:
+    later = market.new_slot(ahead_s=7200 + 900)
+    for number, trader in enumerate(market.admit([0, 0])):
+        later.relay(trader, Side(number), [(10, 200_000)])
+    later.commit()
+    slot = priced_slot(market)
+    paged, other = PagedClearing.of(slot), PagedClearing.of(later, page_records=1)
+    paged.judge_all()
+    market.chain.warp_to(slot.start_s)
+    other.judge()
+
+    paged.fill_all()
+
+    assert market.auction.call("busySlot") == later.number
+    other.run()
+    assert market.auction.call("busySlot") == 0
+
+
+def test_a_slot_that_was_not_cleared_has_nothing_to_refund(market: Market) -> None:
+    slot, anybody = market.new_slot(), market.chain.address("anybody")
+
+    with reverts("NotCleared", slot=slot.number, phase=SEALING):
+        market.auction.send("refund", slot.number, b"", NO_RESULT, sender=anybody)
+    market.chain.warp_to(slot.clear_until_s)
+    with reverts("NotCleared", slot=slot.number, phase=LAPSED):
+        market.auction.send("refund", slot.number, b"", NO_RESULT, sender=anybody)

@@ -1,0 +1,67 @@
+"""Ledger: who owns an account is who calls, which may be a contract; not who sent the transaction.
+
+Paths: given an account that a contract owns, then anybody who may use the contract deposits and withdraws through it;
+given one whose owner is led through a strange contract, then that contract is nobody and moves nothing; given debts of
+many, then they are added up beyond 32 bits.
+"""
+
+import pytest
+
+from tests.support.chain import Chain, reverts
+from tests.support.forwarder import Forwarder
+from tests.support.platform import CREDIT, DEBT_LIMIT, RETAILER, WITHDRAWAL_DELAY_S, Platform, pack_entries
+
+
+@pytest.fixture
+def contract(chain: Chain) -> Forwarder:
+    return Forwarder.deploy(chain)
+
+
+def admit_contract(platform: Platform, contract: Forwarder) -> int:
+    """Admit a contract, which has credits and lets the ledger take them."""
+    admission = (contract.address, 0, 30, b"\1" * 32, platform.chain.address("gateway"))
+    platform.registry.send("admitMany", [admission], sender=platform.holder("REGISTRAR"))
+    platform.mint(contract.address, 5 * CREDIT)
+    contract.send(platform.credits, "approve", platform.ledger, 5 * CREDIT, sender=platform.chain.address("alice"))
+    return int(platform.ledger.call("lastAccount"))
+
+
+def test_a_contract_deposits_and_withdraws_what_is_its_own(
+    platform: Platform, chain: Chain, contract: Forwarder
+) -> None:
+    account = admit_contract(platform, contract)
+    ledger, alice = platform.ledger, chain.address("alice")
+
+    deposited = contract.send(ledger, "deposit", account, 4 * CREDIT, sender=alice)
+    contract.send(ledger, "requestWithdrawal", account, CREDIT, sender=alice)
+    chain.warp_to(chain.now_s() + WITHDRAWAL_DELAY_S)
+    contract.send(ledger, "withdraw", account, sender=alice)
+
+    assert deposited.event(ledger, "Deposited")["from"].lower() == contract.address.lower()
+    assert platform.cash(account) == 3 * CREDIT
+    assert platform.credits.call("balanceOf", contract.address) == 2 * CREDIT
+
+
+def test_a_strange_contract_is_nobody_whoever_sent_the_transaction(
+    platform: Platform, chain: Chain, contract: Forwarder
+) -> None:
+    account, alice = platform.admit("alice", cash_micro=CREDIT), chain.address("alice")
+    platform.mint(alice, CREDIT)
+    platform.credits.send("approve", platform.ledger, CREDIT, sender=alice)
+
+    for function, args in (("requestWithdrawal", (account, 1)), ("leaveMarket", (account,))):
+        with reverts("LedgerNotOwner", caller=contract.address, owner=alice):
+            contract.send(platform.ledger, function, *args, sender=alice)
+    with reverts("ERC20InsufficientAllowance"):
+        contract.send(platform.ledger, "deposit", account, CREDIT, sender=alice)
+    with reverts("LedgerNotAMover", caller=contract.address):
+        contract.send(platform.ledger, "move", [], sender=platform.holder("MARKET"))
+
+
+def test_debts_are_added_up_beyond_32_bits(platform: Platform) -> None:
+    debtors = platform.admit_many([f"debtor {number}" for number in range(90)])
+
+    moves = [(debtor, -DEBT_LIMIT) for debtor in debtors]
+    platform.ledger.send("settle", pack_entries(*moves, (RETAILER, 90 * DEBT_LIMIT)), sender=platform.holder("MARKET"))
+
+    assert platform.ledger.call("totalDebt") == 90 * DEBT_LIMIT > 2**32
