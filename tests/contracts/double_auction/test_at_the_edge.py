@@ -6,7 +6,7 @@ Given an order of several steps, then cash that just covers it suffices. Given o
 malformed. Given grid data of any wrong length, or with another hash, or a book that is none of the committed ones, then
 it is refused by name, whichever of two hashes is the larger. Given a ledger that refuses, then the auction says why.
 Given an accepted slot filled late, then it leaves the turn to whose it is by then. Given no cleared slot, then there is
-nothing to refund.
+nothing to refund. Given a contract that seals, then the seal is its own; a strange one in between is nobody.
 """
 
 from collections.abc import Callable
@@ -22,6 +22,7 @@ from p2ptrade.domain.order import Side, VoidReason
 from tests.support.auction import BONDS, COLLATERAL, LAPSED, NO_RESULT, SEALING, Market, Slot, Trader
 from tests.support.auction_pages import PagedClearing
 from tests.support.chain import reverts
+from tests.support.forwarder import Forwarder
 from tests.support.platform import CREDIT
 
 HALF_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141 // 2
@@ -241,3 +242,39 @@ def test_a_slot_that_was_not_cleared_has_nothing_to_refund(market: Market) -> No
     market.chain.warp_to(slot.clear_until_s)
     with reverts("NotCleared", slot=slot.number, phase=LAPSED):
         market.auction.send("refund", slot.number, b"", NO_RESULT, sender=anybody)
+
+
+# ------------------------------------------------------------------------------------------------------------ who calls
+
+
+def test_a_seal_is_of_the_contract_that_sent_it(market: Market) -> None:
+    contract = Forwarder.deploy(market.chain)
+    account = admit_owner(market, contract.address)
+    (seller,) = market.admit([0])
+    slot = market.new_slot()
+    slot.relay(seller, Side.OFFER, [(500, 100_000)])
+    order = slot.order(Trader("contract", market.relay, account), Side.BID, [(500, 200_000)])
+    digest = order.digest(market.domain)
+
+    sealed = contract.send(market.auction, "seal", slot.number, digest, sender=market.chain.address("anybody"))
+    slot.own.append((Trader("contract", market.relay, account), order))
+    slot.seal_and_close()
+    cleared = slot.clear().event(market.auction, "Cleared")
+
+    assert sealed.event(market.auction, "Sealed")["owner"].lower() == contract.address.lower()
+    assert {position.account for position in unpack_positions(cleared["positions"])} == {account, seller.account}
+
+
+def test_relay_and_settlement_are_not_led_through_a_strange_contract(market: Market) -> None:
+    contract, relay = Forwarder.deploy(market.chain), market.relay.address
+    slot = priced_slot(market)
+    slot.clear()
+    later = market.new_slot()
+
+    with reverts("NotTheRelay", caller=contract.address):
+        contract.send(market.auction, "commit", later.number, b"\1" * 32, 1, sender=relay)
+    settlement = market.platform.holder("MARKET")
+    with reverts("NotTheSettlement", caller=contract.address, settlement=settlement):
+        contract.send(market.auction, "handOver", slot.number, slot.result, sender=settlement)
+    with reverts("NotTheRelay", caller=contract.address):
+        contract.send(market.stake, "unstake", sender=relay)

@@ -11,9 +11,9 @@ Paths:
 """
 
 import pytest
-from eth_utils.crypto import keccak
 
 from tests.support.chain import Chain, reverts
+from tests.support.permits import permit
 from tests.support.platform import (
     BONDS,
     CREDIT,
@@ -97,29 +97,24 @@ def test_a_deposit_without_credits_is_refused(platform: Platform, chain: Chain) 
         platform.ledger.send("deposit", alice, CREDIT, sender=chain.address("alice"))
 
 
-def test_a_permit_that_was_used_by_somebody_else_does_not_stop_the_deposit(platform: Platform, chain: Chain) -> None:
-    alice = platform.admit("alice")
-    platform.mint(chain.address("alice"), CREDIT)
-    key = chain.key("alice")
-    deadline = chain.now_s() + 1_000
-    separator = platform.credits.call("DOMAIN_SEPARATOR")
-    permit_type = keccak(b"Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)")
-    words = [
-        permit_type,
-        bytes.fromhex(key.address[2:]).rjust(32, b"\0"),
-        bytes.fromhex(platform.ledger.address[2:]).rjust(32, b"\0"),
-        CREDIT.to_bytes(32, "big"),
-        bytes(32),
-        deadline.to_bytes(32, "big"),
-    ]
-    compact = key.sign_digest(keccak(b"\x19\x01" + separator + keccak(b"".join(words))))
-    s_and_parity = int.from_bytes(compact[32:], "big")
-    v, r, s = 27 + (s_and_parity >> 255), compact[:32], (s_and_parity & (2**255 - 1)).to_bytes(32, "big")
-    platform.credits.send(
-        "permit", key, platform.ledger, CREDIT, deadline, v, r, s, sender=chain.address("front-runner")
+def test_a_permit_lets_the_ledger_take_credits(platform: Platform, chain: Chain) -> None:
+    alice, key = platform.admit("alice"), chain.key("alice")
+    platform.mint(key.address, CREDIT)
+
+    platform.ledger.send(
+        "depositWithPermit", alice, CREDIT, *permit(platform, key, CREDIT, chain.now_s() + 1000), sender=key.address
     )
 
-    platform.ledger.send("depositWithPermit", alice, CREDIT, deadline, v, r, s, sender=key.address)
+    assert platform.cash(alice) == CREDIT
+
+
+def test_a_permit_that_was_used_by_somebody_else_does_not_stop_the_deposit(platform: Platform, chain: Chain) -> None:
+    alice, key = platform.admit("alice"), chain.key("alice")
+    platform.mint(key.address, CREDIT)
+    signed = permit(platform, key, CREDIT, chain.now_s() + 1000)
+    platform.credits.send("permit", key, platform.ledger, CREDIT, *signed, sender=chain.address("front-runner"))
+
+    platform.ledger.send("depositWithPermit", alice, CREDIT, *signed, sender=key.address)
 
     assert platform.cash(alice) == CREDIT
 

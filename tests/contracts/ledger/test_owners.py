@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.chain import Chain, reverts
 from tests.support.forwarder import Forwarder
+from tests.support.permits import permit
 from tests.support.platform import CREDIT, DEBT_LIMIT, RETAILER, WITHDRAWAL_DELAY_S, Platform, pack_entries
 
 
@@ -56,6 +57,32 @@ def test_a_strange_contract_is_nobody_whoever_sent_the_transaction(
         contract.send(platform.ledger, "deposit", account, CREDIT, sender=alice)
     with reverts("LedgerNotAMover", caller=contract.address):
         contract.send(platform.ledger, "move", [], sender=platform.holder("MARKET"))
+
+
+def test_a_strange_contract_uses_nobodys_permit(platform: Platform, chain: Chain, contract: Forwarder) -> None:
+    account, alice = admit_contract(platform, contract), chain.key("alice")
+    signed = permit(platform, alice, CREDIT, chain.now_s() + 1000)
+
+    contract.send(platform.ledger, "depositWithPermit", account, CREDIT, *signed, sender=alice.address)
+
+    assert platform.cash(account) == CREDIT  # which the contract had allowed
+    assert platform.credits.call("allowance", alice, platform.ledger) == 0
+
+
+def test_the_ledger_is_held_by_the_contract_that_holds_it(
+    platform: Platform, chain: Chain, contract: Forwarder
+) -> None:
+    other, ledger, anybody = Forwarder.deploy(chain), platform.ledger, chain.address("anybody")
+    for mover in (contract, other):
+        platform.let_move(mover.address)
+    until = chain.now_s() + 1000
+
+    told = contract.send(ledger, "hold", until, sender=anybody).event(ledger, "Held")
+
+    assert (told["holder"].lower(), told["until"]) == (contract.address.lower(), until)
+    with reverts("LedgerHeld", holder=contract.address, until=until):
+        other.send(ledger, "hold", until + 1, sender=anybody)
+    contract.send(ledger, "hold", until + 1, sender=chain.address("somebody"))
 
 
 def test_debts_are_added_up_beyond_32_bits(platform: Platform) -> None:
