@@ -391,6 +391,15 @@ def expected_of(page: bytes, context: BookContext) -> Expected:
     )
 
 
+def priced_slot(market: Market) -> Slot:
+    """Return a slot of four relayed orders that trade, sealed and closed."""
+    slot = market.new_slot()
+    for number, trader in enumerate(market.admit([0] * 4)):
+        slot.relay(trader, Side(number % 2), [(500, 200_000 - 50_000 * (number % 2))])
+    slot.seal_and_close()
+    return slot
+
+
 def one_zone(charges: Charges = NO_CHARGES) -> GridData:
     """Return grid data of a single zone."""
     return GridData((ROOT,), charges)

@@ -2,15 +2,15 @@
 
 Paths. Given a signature whose s is just above half the order, then it is none, whoever it belongs to; just at half,
 then it is one. Given a class above the highest, then bond and collateral are those of the highest, to the micro-credit.
-Given an order of several steps, then cash that just covers it suffices. Given one of more than four, then it is
-malformed. Given grid data of any wrong length, or with another hash, or a book that is none of the committed ones, then
-it is refused by name, whichever of two hashes is the larger. Given a ledger that refuses, then the auction says why.
-Given an accepted slot filled late, then it leaves the turn to whose it is by then. Given no cleared slot, then there is
-nothing to refund. Given a contract that seals, then the seal is its own; a strange one in between is nobody.
+Given an order of several steps, then cash that just covers it suffices. Given one of more than four, or of too much
+energy, then it is malformed. Given steps that do not trade, then the nearest of all bounds the price. Given grid data
+of any wrong length, or with another hash, or a book that is none of the committed ones, then it is refused by name,
+whichever of two hashes is the larger. Given a ledger that refuses, then the auction says why. Given no cleared slot,
+then there is nothing to refund. Given a contract that seals, then the seal is its own; one in between is nobody.
 """
 
 from collections.abc import Callable
-from itertools import combinations
+from itertools import combinations, permutations
 
 import coincurve
 import pytest
@@ -19,7 +19,7 @@ from eth_hash.auto import keccak
 from p2ptrade.chain import signatures
 from p2ptrade.chain.packing import unpack_positions, unpack_voids
 from p2ptrade.domain.order import Side, VoidReason
-from tests.support.auction import BONDS, COLLATERAL, LAPSED, NO_RESULT, SEALING, Market, Slot, Trader
+from tests.support.auction import BONDS, COLLATERAL, LAPSED, NO_RESULT, SEALING, Market, Slot, Trader, priced_slot
 from tests.support.auction_pages import PagedClearing
 from tests.support.chain import reverts
 from tests.support.forwarder import Forwarder
@@ -142,16 +142,58 @@ def test_an_order_has_one_to_four_steps(market: Market, side: Side, count: int) 
     assert unpack_voids(cleared["voids"]) == ([] if is_one else [(trader.account, VoidReason.MALFORMED)])
 
 
-# -------------------------------------------------------------------------------------------------- what is none of it
-
-
-def priced_slot(market: Market) -> Slot:
-    """Return a slot of four relayed orders that trade, sealed and closed."""
+@pytest.mark.parametrize("class_", [0, 3, CLASS_MAX, CLASS_MAX + 1, 255])
+@pytest.mark.parametrize("is_own", [False, True])
+def test_who_does_not_open_loses_the_bond_of_its_class(market: Market, class_: int, is_own: bool) -> None:
+    (silent,) = market.admit([0])
+    given = silent.account.to_bytes(4, "big") + bytes([class_])
+    market.platform.ledger.send("setReputationClasses", given, sender=market.platform.holder("SCORER"))
     slot = market.new_slot()
-    for number, trader in enumerate(market.admit([0] * 4)):
-        slot.relay(trader, Side(number % 2), [(500, 200_000 - 50_000 * (number % 2))])
+    (slot.seal if is_own else slot.relay)(silent, Side.BID, [(1000, 200_000)])
+    slot.unopened = {silent.account}
     slot.seal_and_close()
-    return slot
+
+    slot.clear()
+
+    assert market.platform.cash(silent.account) == 100 * CREDIT - BONDS[min(class_, CLASS_MAX)]
+
+
+@pytest.mark.parametrize(("energy_wh", "voids"), [(2**31 - 1, []), (2**31, [VoidReason.MALFORMED])])
+def test_an_order_is_of_less_than_2_to_31_wh_whoever_could_pay_more(
+    market: Market, energy_wh: int, voids: list[VoidReason]
+) -> None:
+    (buyer,) = market.admit([0], cash_micro=2**50)
+    slot = market.new_slot()
+    slot.relay(buyer, Side.BID, [(energy_wh, 100_000)])
+    slot.seal_and_close()
+
+    cleared = slot.clear().event(market.auction, "Cleared")
+
+    assert unpack_voids(cleared["voids"]) == [(buyer.account, reason) for reason in voids]
+
+
+# ------------------------------------------------------------------------------------------------------- prices beside
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_the_nearest_step_that_does_not_trade_bounds_the_price(market: Market, order: tuple[int, ...]) -> None:
+    """Second steps that do not trade, of bids from below and of offers from above, whichever account's they are."""
+    traders = market.admit([0] * 6)
+    slot = market.new_slot()
+    for trader, rank in zip(traders[:3], order, strict=True):
+        slot.relay(trader, Side.BID, [(100, 300_000), (100, 150_000 + 10_000 * rank)])
+    for trader, rank in zip(traders[3:], order, strict=True):
+        slot.relay(trader, Side.OFFER, [(100, 100_000), (100, 250_000 - 10_000 * rank)])
+    slot.seal_and_close()
+
+    slot.clear()
+
+    # Everything between the best bid and the best offer that do not trade balances: the middle of 170 and 230.
+    assert slot.cleared_by is not None
+    assert slot.cleared_by.event(market.auction, "Cleared")["prices"] == (400_000,)
+
+
+# -------------------------------------------------------------------------------------------------- what is none of it
 
 
 def test_grid_data_of_any_other_length_is_refused(market: Market) -> None:
@@ -214,24 +256,6 @@ def test_what_the_ledger_refuses_is_refused_in_its_own_words(market: Market) -> 
 
     with reverts("LedgerNotAMover", caller=market.auction.address):
         slot.clear()
-
-
-def test_a_slot_filled_late_leaves_the_turn_to_another(market: Market) -> None:
-    later = market.new_slot(ahead_s=7200 + 900)
-    for number, trader in enumerate(market.admit([0, 0])):
-        later.relay(trader, Side(number), [(10, 200_000)])
-    later.commit()
-    slot = priced_slot(market)
-    paged, other = PagedClearing.of(slot), PagedClearing.of(later, page_records=1)
-    paged.judge_all()
-    market.chain.warp_to(slot.start_s)
-    other.judge()
-
-    paged.fill_all()
-
-    assert market.auction.call("busySlot") == later.number
-    other.run()
-    assert market.auction.call("busySlot") == 0
 
 
 def test_a_slot_that_was_not_cleared_has_nothing_to_refund(market: Market) -> None:

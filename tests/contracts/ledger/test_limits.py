@@ -5,7 +5,7 @@ Paths:
              than the retailer's everything is free, whatever others owe; of nothing: not announced
   held       given a contract that holds the ledger until a time, then at that time it is free for all
   move       a participant in debt may occur with nothing; no account leaves int64, and each may reach its ends
-  settle     the retailer's debt is none of the participants'
+  settle     the retailer's debt is none of the participants'; it carries what several owe beyond their limits
 """
 
 import pytest
@@ -140,3 +140,13 @@ def test_what_the_retailer_owes_is_no_debt_that_it_backs(platform: Platform) -> 
     assert platform.ledger.call("totalDebt") == DEBT_LIMIT
     apply(platform, "settle", (RETAILER, 10), (bob, -10))
     assert platform.ledger.call("totalDebt") == DEBT_LIMIT
+
+
+def test_the_retailer_carries_the_sum_of_all_that_is_beyond_the_debt_limits(platform: Platform) -> None:
+    alice, bob, carol = platform.admit_many(["alice", "bob", "carol"])
+    platform.fund(RETAILER, CREDIT)
+
+    apply(platform, "settle", (alice, -DEBT_LIMIT - 7), (bob, 2 * DEBT_LIMIT + 12), (carol, -DEBT_LIMIT - 5))
+
+    assert [platform.cash(account) for account in (alice, carol)] == [-DEBT_LIMIT] * 2
+    assert platform.cash(RETAILER) == CREDIT - 12

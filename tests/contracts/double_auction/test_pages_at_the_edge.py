@@ -1,0 +1,97 @@
+"""Edges of clearing in pages that only mutants stood on.
+
+Paths. Given own seals, then what their product is taken of is bound to this clearing and to all that arrived. Given
+account numbers of any size, then a chunk of the commitment goes on in the next page byte for byte. Given a superseded
+record, then the next one is of the same account, whichever page it is in. Given an accepted slot filled late, then it
+leaves the turn to whose it is by then.
+"""
+
+import pytest
+from eth_abi.abi import decode, encode
+from eth_hash.auto import keccak
+
+from p2ptrade.chain.packing import OpenedRecord, SupersededRecord
+from p2ptrade.domain.order import Side, VoidReason
+from p2ptrade.domain.units import AccountId
+from tests.support.auction import Market, Trader, priced_slot
+from tests.support.auction_pages import PagedClearing, close_in_chunks
+from tests.support.chain import reverts
+
+FIELD = 2**256 - 2**32 - 977  # of secp256k1 (SEC 2, 2.4.1)
+# Structs of contracts/types/PageTypes.sol
+CLEARING = "(uint64,bytes32,uint64[],bytes,bytes,bytes32,bytes)"
+JUDGED = "(bytes32,bytes32,bytes32,uint256,uint256,uint256,uint256,uint256[],bytes32[],bytes)"
+OWN_CHAIN, OWN_IN_BOOK, OWN_IN_CHAIN = 2, 4, 5
+
+
+def test_the_product_of_own_seals_is_bound_to_the_clearing_and_to_all_that_arrived(market: Market) -> None:
+    slot = market.new_slot()
+    for trader in market.admit([0, 0, 0]):
+        slot.seal(trader, Side.BID, [(10, 200_000)])
+    slot.seal_and_close()
+    paged = PagedClearing.of(slot, page_records=2)
+
+    receipts = [paged.judge() for _ in paged.calls]
+
+    clearing_id = receipts[-1].event(market.auction, "PageJudged")["clearing"]
+    assert clearing_id == keccak(encode([CLEARING], [paged.clearing.struct()]))
+    (judged,) = decode([JUDGED], paged.states[-1])
+    challenge = int.from_bytes(keccak(clearing_id + judged[OWN_CHAIN]), "big")
+    product = 1
+    for arrival, (trader, order) in enumerate(slot.own):
+        seal = encode(
+            ["uint256", "address", "bytes32"], [arrival, trader.key.address, order.digest(slot.market.domain)]
+        )
+        product = product * (challenge + int.from_bytes(keccak(seal), "big")) % FIELD
+    assert judged[OWN_IN_BOOK] == judged[OWN_IN_CHAIN] == product
+
+
+def test_a_chunk_goes_on_in_the_next_page_whatever_its_account_numbers(market: Market) -> None:
+    slot = market.new_slot()
+    nobodies = [2**32 - 3, 2**32 - 2, 2**32 - 1]
+    for nobody in nobodies:
+        order = slot.order(Trader("nobody", market.relay, nobody), Side.BID, [(500, 200_000)])
+        slot.relayed[nobody] = (order, bytes(64))
+    close_in_chunks(slot, 100)
+    paged = PagedClearing.of(slot, chunk_seals=100, page_records=1)
+
+    paged.run()
+
+    assert paged.voids == tuple((AccountId(nobody), VoidReason.BAD_SIGNATURE) for nobody in nobodies)
+
+
+@pytest.mark.parametrize("above", [-1, 1])
+def test_a_superseded_record_is_followed_by_one_of_the_same_account(market: Market, above: int) -> None:
+    slot = market.new_slot()
+    first, second, third = market.admit([0, 0, 0])
+    slot.relay(first, Side.BID, [(10, 200_000)])
+    slot.relay(second, Side.BID, [(10, 200_000)])
+    slot.seal_and_close()
+    other = (first, second, third)[1 + above]
+    replaced = SupersededRecord(AccountId(second.account), keccak(b"replaced")).pack()
+    own = OpenedRecord(AccountId(other.account), Side.BID, ((10, 200_000),), bytes(16), None, 0).pack()
+    paged = PagedClearing.of(slot, page_records=1)
+
+    with reverts("AccountsMustRise", account=other.account):
+        slot.clear(book=replaced + own, prices=[0])
+    paged.judge(book=replaced, seals=b"")
+    with reverts("AccountsMustRise", account=other.account):
+        paged.judge(book=own, seals=b"")
+
+
+def test_a_slot_filled_late_leaves_the_turn_to_another(market: Market) -> None:
+    later = market.new_slot(ahead_s=7200 + 900)
+    for number, trader in enumerate(market.admit([0, 0])):
+        later.relay(trader, Side(number), [(10, 200_000)])
+    later.commit()
+    slot = priced_slot(market)
+    paged, other = PagedClearing.of(slot), PagedClearing.of(later, page_records=1)
+    paged.judge_all()
+    market.chain.warp_to(slot.start_s)
+    other.judge()
+
+    paged.fill_all()
+
+    assert market.auction.call("busySlot") == later.number
+    other.run()
+    assert market.auction.call("busySlot") == 0
