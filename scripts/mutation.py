@@ -1,9 +1,10 @@
 """Mutate contracts and say which mutants no test notices: slither-mutate's operators, and some of our own for assembly.
 
 Usage: nice .venv/bin/python scripts/mutation.py [--contracts Ledger ...] [--count 60] [--seed S] [--journal FILE]
+       [--again]
 
-Without a count all mutants are judged, which takes most of a day; the journal keeps verdicts, so that it can go on
-later. Needs `.venv-slither` (`make check` sets it up).
+Without a count all mutants are judged, which takes hours; the journal keeps verdicts, so that it can go on later. With
+`--again` those that survived before are judged again, by tests that may be new. Needs `.venv-slither` (`make check` sets it up).
 """
 
 import argparse
@@ -14,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.support.mutation import campaign  # noqa: E402
-from tests.support.mutation.verdicts import read_journal, sampled, table  # noqa: E402
+from tests.support.mutation.verdicts import Fate, read_journal, sampled, table  # noqa: E402
 
 
 def main() -> None:
@@ -25,23 +26,27 @@ def main() -> None:
     parser.add_argument("--seed", default=campaign.SEED, help="decides the order of the mutants")
     parser.add_argument("--folder", type=Path, default=ROOT / ".cache/mutation/by-hand", help="where the copy is made")
     parser.add_argument("--journal", type=Path, help="file to add verdicts to; what it has is not judged again")
+    parser.add_argument("--again", action="store_true", help="judge what survived by the journal, and nothing else")
     options = parser.parse_args()
     known = read_journal(options.journal) if options.journal else []
-    verdicts = list(known)
-    judged = {verdict.mutant for verdict in known}
+    verdicts = {verdict.mutant: verdict for verdict in known}
     with campaign.Campaign(options.folder) as work:
         order = sampled(work.mutants(options.contracts), options.seed)
         print(f"{len(order)} mutants of {', '.join(options.contracts)}, {len(known)} in the journal", flush=True)
         for verdict in known:
             work.remember(verdict)
-        for verdict in work.run((mutant for mutant in order if mutant not in judged), options.count):
-            verdicts.append(verdict)
+        if options.again:
+            order = [mutant for mutant in order if mutant in verdicts and verdicts[mutant].fate is Fate.SURVIVED]
+        else:
+            order = [mutant for mutant in order if mutant not in verdicts]
+        for verdict in work.run(order, options.count):
+            verdicts[verdict.mutant] = verdict
             source = (ROOT / verdict.mutant.file).read_bytes()
             print(f"{verdict.fate}: {verdict.mutant.describe(source)} {verdict.by}", flush=True)
             if options.journal:
                 with options.journal.open("a", encoding="utf-8") as journal:
                     journal.write(verdict.to_json() + "\n")
-    for line in table(verdicts):
+    for line in table(verdicts.values()):
         print(line)
 
 

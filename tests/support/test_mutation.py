@@ -48,11 +48,23 @@ def test_a_score_of_nothing_is_not_good() -> None:
 
 
 def test_a_journal_reads_as_it_was_written(tmp_path: Path) -> None:
-    verdicts = [Verdict(mutant(), Fate.KILLED, "a test"), Verdict(mutant(), Fate.SURVIVED)]
+    verdicts = [Verdict(mutant(1), Fate.KILLED, "a test"), Verdict(mutant(2), Fate.SURVIVED)]
     journal = tmp_path / "journal"
     journal.write_text("".join(verdict.to_json() + "\n" for verdict in verdicts))
 
     assert read_journal(journal) == verdicts
+
+
+def test_of_two_verdicts_on_a_mutant_the_last_one_counts(tmp_path: Path) -> None:
+    verdicts = [
+        Verdict(mutant(1), Fate.SURVIVED),
+        Verdict(mutant(2), Fate.SAME),
+        Verdict(mutant(1), Fate.KILLED, "new"),
+    ]
+    journal = tmp_path / "journal"
+    journal.write_text("".join(verdict.to_json() + "\n" for verdict in verdicts))
+
+    assert read_journal(journal) == [verdicts[2], verdicts[1]]
 
 
 def test_a_seed_decides_the_order_of_all_mutants() -> None:

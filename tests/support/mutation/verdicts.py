@@ -89,8 +89,9 @@ def sampled(mutants: Iterable[Mutant], seed: str) -> list[Mutant]:
 
 
 def read_journal(path: Path) -> list[Verdict]:
-    """Return the verdicts of earlier runs."""
-    return [Verdict.from_json(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+    """Return the verdicts of earlier runs, the last one of each mutant."""
+    verdicts = map(Verdict.from_json, path.read_text("utf-8").splitlines() if path.exists() else [])
+    return list({verdict.mutant: verdict for verdict in verdicts}.values())
 
 
 def table(verdicts: Iterable[Verdict]) -> list[str]:
