@@ -4,7 +4,8 @@ Usage: nice .venv/bin/python scripts/mutation.py [--contracts Ledger ...] [--cou
        [--again]
 
 Without a count all mutants are judged, which takes hours; the journal keeps verdicts, so that it can go on later. With
-`--again` those that survived before are judged again, by tests that may be new. Needs `.venv-slither` (`make check` sets it up).
+`--again` those that survived before are judged again, by tests that may be new. Needs `.venv-slither` (`make check`
+sets it up).
 """
 
 import argparse

@@ -3,7 +3,7 @@
 Paths. Given a signature whose s is just above half the order, then it is none, whoever it belongs to; just at half,
 then it is one. Given a class above the highest, then bond and collateral are those of the highest, to the micro-credit.
 Given an order of several steps, then cash that just covers it suffices. Given one of more than four, or of too much
-energy, then it is malformed. Given steps that do not trade, then the nearest of all bounds the price. Given grid data
+energy, then it is malformed. Given any steps, then the nearest of all bounds the price. Given grid data
 of any wrong length, or with another hash, or a book that is none of the committed ones, then it is refused by name,
 whichever of two hashes is the larger. Given a ledger that refuses, then the auction says why. Given no cleared slot,
 then there is nothing to refund. Given a contract that seals, then the seal is its own; one in between is nobody.
@@ -158,6 +158,22 @@ def test_who_does_not_open_loses_the_bond_of_its_class(market: Market, class_: i
     assert market.platform.cash(silent.account) == 100 * CREDIT - BONDS[min(class_, CLASS_MAX)]
 
 
+@pytest.mark.parametrize("beyond_micro", [-(10**9), -BONDS[0], -1, 0, 1])
+def test_who_has_less_than_the_bond_loses_what_there_is(market: Market, beyond_micro: int) -> None:
+    (silent,) = market.admit([0], cash_micro=0)
+    cash = max(BONDS[0] + beyond_micro, -CREDIT)
+    market.give({silent.account: cash})
+    slot = market.new_slot()
+    slot.relay(silent, Side.BID, [(1000, 200_000)])
+    slot.unopened = {silent.account}
+    slot.seal_and_close()
+
+    cleared = slot.clear().event(market.auction, "Cleared")
+
+    assert unpack_voids(cleared["voids"]) == [(silent.account, VoidReason.UNOPENED)]
+    assert market.platform.cash(silent.account) == min(cash, max(cash - BONDS[0], 0))
+
+
 @pytest.mark.parametrize(("energy_wh", "voids"), [(2**31 - 1, []), (2**31, [VoidReason.MALFORMED])])
 def test_an_order_is_of_less_than_2_to_31_wh_whoever_could_pay_more(
     market: Market, energy_wh: int, voids: list[VoidReason]
@@ -175,20 +191,45 @@ def test_an_order_is_of_less_than_2_to_31_wh_whoever_could_pay_more(
 # ------------------------------------------------------------------------------------------------------- prices beside
 
 
+Steps = list[tuple[int, int]]
+
+
+def traded(rank: int) -> tuple[Steps, Steps]:
+    return [(100, 260_000 + 10_000 * rank)], [(100, 140_000 - 10_000 * rank)]
+
+
+def traded_second(rank: int) -> tuple[Steps, Steps]:
+    bid, offer = traded(rank)
+    return [(50, 300_000), *bid], [(50, 100_000), *offer]
+
+
+def not_traded(rank: int) -> tuple[Steps, Steps]:
+    return [(100, 140_000 - 10_000 * rank)], [(100, 260_000 + 10_000 * rank)]
+
+
+def not_traded_second(rank: int) -> tuple[Steps, Steps]:
+    bid, offer = not_traded(rank)
+    return [(50, 300_000), *bid], [(50, 100_000), *offer]
+
+
+@pytest.mark.parametrize("steps", [traded, traded_second, not_traded, not_traded_second])
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_the_nearest_step_that_does_not_trade_bounds_the_price(market: Market, order: tuple[int, ...]) -> None:
-    """Second steps that do not trade, of bids from below and of offers from above, whichever account's they are."""
-    traders = market.admit([0] * 6)
+def test_the_nearest_step_on_either_side_bounds_the_price_wherever_in_the_book_it_is(
+    market: Market, steps: Callable[[int], tuple[Steps, Steps]], order: tuple[int, ...]
+) -> None:
+    traders = market.admit([0] * 8)
     slot = market.new_slot()
-    for trader, rank in zip(traders[:3], order, strict=True):
-        slot.relay(trader, Side.BID, [(100, 300_000), (100, 150_000 + 10_000 * rank)])
-    for trader, rank in zip(traders[3:], order, strict=True):
-        slot.relay(trader, Side.OFFER, [(100, 100_000), (100, 250_000 - 10_000 * rank)])
+    slot.relay(traders[0], Side.BID, [(100, 300_000)])
+    slot.relay(traders[1], Side.OFFER, [(100, 100_000)])
+    for index, rank in enumerate(order):
+        bid, offer = steps(rank)
+        slot.relay(traders[2 + index], Side.BID, bid)
+        slot.relay(traders[5 + index], Side.OFFER, offer)
     slot.seal_and_close()
 
     slot.clear()
 
-    # Everything between the best bid and the best offer that do not trade balances: the middle of 170 and 230.
+    # Everything between 140 and 260 balances, so the price is the middle, 200, in halves of a micro-credit.
     assert slot.cleared_by is not None
     assert slot.cleared_by.event(market.auction, "Cleared")["prices"] == (400_000,)
 
