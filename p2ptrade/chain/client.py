@@ -210,25 +210,20 @@ class ChainClient:
     def transaction_with_nonce(self, sender: ChecksumAddress, nonce: int) -> bytes | None:
         """Return the hash of the transaction in the chain that has a nonce of `sender`.
 
-        It is looked for in steps back that double, then by halving the last one, so that a node that keeps few states
-        can be asked about what is recent.
+        It is looked for further and further back from the newest block, then by halving, so that a node that keeps few
+        states can be asked about what is recent.
 
         Raises:
             RpcError: the node has forgotten a state that the search looks at.
         """
-        last = self.head().number
-        step = 1
-        while self.nonce(sender, block=max(last - step, 0)) > nonce:
-            last, step = max(last - step, 0), 2 * step
-            if last == 0:
-                return None  # the account had used it before the chain began
-        first = max(last - step, 0) + 1
+        first, last = 0, self.head().number
+        distance = 1
         while first < last:
-            middle = (first + last) // 2
-            if self.nonce(sender, block=middle) > nonce:
-                last = middle
+            before = max(last - distance, (first + last) // 2)
+            if self.nonce(sender, block=before) > nonce:
+                last, distance = before, 2 * distance
             else:
-                first = middle + 1
+                first = before + 1
         block = self.rpc.call("eth_getBlockByNumber", hex(first), True)
         for transaction in (block or {}).get("transactions", ()):
             if (transaction["from"].lower(), _number(transaction["nonce"])) == (sender.lower(), nonce):

@@ -311,27 +311,18 @@ class Slot:
         if fields["prices"] is None:
             fields["prices"] = list(self.expected(page, kept).prices)
         if fields["verdict"] is None:
-            fields["verdict"] = self.verdict(fields, self.market.dso)
+            fields["verdict"] = self.verdict(list(fields.values()), self.market.dso)
         return list(fields.values())
 
-    def verdict(self, fields: dict[str, Any], key: Key) -> bytes:
+    def verdict(self, submission: list[Any], key: Key) -> bytes:
         """Return a signature over a submission."""
-        return sign(self._verdict_message(fields), self.market.domain, key)
+        return key.sign_digest(self.verdict_digest(submission))
 
     def verdict_digest(self, submission: list[Any]) -> bytes:
         """Return what the DSO signs of a submission."""
-        names = ("slot", "book", "prices", "gridData", "published", "envelopeRoot", "strangers", "verdict")
-        return self._verdict_message(dict(zip(names, submission, strict=True))).digest(self.market.domain)
-
-    @staticmethod
-    def _verdict_message(fields: dict[str, Any]) -> VerdictMessage:
-        return VerdictMessage(
-            fields["slot"],
-            running_hash([fields["book"]]),
-            prices_hash(fields["prices"]),
-            keccak(fields["gridData"]),
-            fields["envelopeRoot"],
-        )
+        number, book, prices, grid_data, _, envelope_root, *_ = submission
+        message = VerdictMessage(number, running_hash([book]), prices_hash(prices), keccak(grid_data), envelope_root)
+        return message.digest(self.market.domain)
 
     def clear(self, submission: list[Any] | None = None, **changes: Any) -> Receipt:
         """Clear the slot; anybody may."""

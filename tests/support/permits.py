@@ -2,6 +2,7 @@
 
 from eth_hash.auto import keccak
 
+from p2ptrade.chain.signatures import expanded
 from tests.support.chain import Key
 from tests.support.platform import Platform
 
@@ -14,6 +15,5 @@ def permit(platform: Platform, owner: Key, amount: int, deadline_s: int) -> tupl
     addresses = [bytes.fromhex(address[2:]).rjust(32, b"\0") for address in (owner.address, spender)]
     words = [_TYPE, *addresses, *(number.to_bytes(32, "big") for number in (amount, 0, deadline_s))]
     separator = platform.credits.call("DOMAIN_SEPARATOR")
-    signature = owner.sign_digest(keccak(b"\x19\x01" + separator + keccak(b"".join(words))))
-    s_and_parity = int.from_bytes(signature[32:], "big")
-    return deadline_s, 27 + (s_and_parity >> 255), signature[:32], (s_and_parity & (2**255 - 1)).to_bytes(32, "big")
+    signature = expanded(owner.sign_digest(keccak(b"\x19\x01" + separator + keccak(b"".join(words)))))
+    return deadline_s, signature[64], signature[:32], signature[32:64]

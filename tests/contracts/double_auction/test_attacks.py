@@ -537,15 +537,12 @@ def test_only_the_dsos_signature_over_exactly_this_result_clears(market: Market,
     honest = slot.submission()
     verdict = honest[-1]
     other = slot.submission(envelopeRoot=keccak(b"envelopes"))[-1]
-    stranger = slot.verdict(dict(zip(NAMES, honest, strict=True)), market.relay)
+    stranger = slot.verdict(honest, market.relay)
 
     for wrong in (b"", verdict[:63], verdict + b"\0", twin(verdict), flipped(verdict), bytes(64), other, stranger):
         with reverts("NotTheDsosVerdict", dso=market.dso.address):
             slot.clear([*honest[:-1], wrong])
     slot.clear(honest)
-
-
-NAMES = ("slot", "book", "prices", "gridData", "published", "envelopeRoot", "strangers", "verdict")
 
 
 def test_a_dso_that_never_signs_lets_the_slot_lapse_and_locks_nothing(market: Market, slot: Slot) -> None:

@@ -5,7 +5,7 @@
 
 A mutant counts when it compiles and the bytecode of a contract is another than without it. It is killed when a test of
 `TESTS` fails, and has survived when all pass. Left out are tests of gas, which would notice any change at all, the
-proofs, and what takes long and killed hardly one that the others did not: forge, two tests of hundreds of random books.
+proofs, and what takes long and killed hardly one that the others did not: forge, and two tests of much that is random.
 
 Most of the time of a mutant that is killed would go into starting programs and into the optimizer. So compiler and
 tests stay in memory; `TESTS` run contracts that the optimizer has not seen, which a chain without the size limit of
@@ -186,7 +186,7 @@ class Campaign:
 
     @staticmethod
     def _are(known: dict[str, str], built: dict[str, str]) -> bool:
-        return all(known[name] == code for name, code in built.items() if name in known)
+        return all(known[name] == code for name, code in built.items())
 
     def _order(self, mutant: Mutant, touched: list[str]) -> list[str]:
         """Return the tests that deploy a touched contract, in the order in which they are likely to be done soonest."""

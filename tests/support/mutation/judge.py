@@ -81,7 +81,8 @@ def build(names: list[str]) -> dict[str, str] | None:
 
 def optimize(names: list[str]) -> dict[str, str]:
     del os.environ[WITHOUT_OPTIMIZER]
-    return {name: found.bytecode for name, found in contracts_build.compile_anew(names).items()}
+    compiled = contracts_build.compile_anew(names)
+    return {name: compiled[name].bytecode for name in names}
 
 
 def in_fork(work: Callable[[], Any]) -> Any:
