@@ -6,7 +6,9 @@ slot has lapsed and nothing was locked. Given a cleared slot: then it is handed 
 deadline, never both.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from p2ptrade.chain.typed_data import OrderMessage, sign
 from p2ptrade.domain.grid_data import Charges
 from p2ptrade.domain.order import Side, VoidReason
 from p2ptrade.domain.position import Position
-from p2ptrade.domain.units import PriceMicroPerKwh, ZoneId
+from p2ptrade.domain.units import AmountMicro, PriceMicroPerKwh, ZoneId
 from tests.support.auction import (
     BONDS,
     CLEARED,
@@ -416,9 +418,18 @@ def test_nothing_is_committed_to_a_slot_that_was_cleared(market: Market) -> None
         assert market.auction.call("isRoot", slot.number, slot.root(), slot.result) == bool(slot.relayed)
 
 
+def wrong_positions(positions: Sequence[Position], right: bytes) -> Iterator[list[Position]]:
+    """Return positions with another amount locked, first with a smaller hash than the right one, then with a larger."""
+    first, *others = positions
+    for is_larger in (False, True):
+        altered = ([replace(first, locked_micro=AmountMicro(amount)), *others] for amount in count(1))
+        yield next(each for each in altered if (positions_hash(each) > right) is is_larger and each != positions)
+
+
 def test_a_slot_that_is_never_settled_gives_back_what_it_locked(market: Market) -> None:
     slot = traded_slot(market)
-    positions = pack_positions(slot_positions(market, slot))
+    listed = slot_positions(market, slot)
+    positions = pack_positions(listed)
     due = slot.start_s + 900 + SETTLE_S
     anybody = market.chain.address("anybody")
 
@@ -426,13 +437,15 @@ def test_a_slot_that_is_never_settled_gives_back_what_it_locked(market: Market) 
     with reverts("TooEarly", slot=slot.number, due=due):
         market.auction.send("refund", slot.number, positions, slot.result, sender=anybody)
     market.chain.warp_to(due)
-    with reverts("WrongPositions", slot=slot.number):
-        market.auction.send("refund", slot.number, positions[:22], slot.result, sender=anybody)
+    needed = slot.result[0]
+    for wrong in ([], listed[:1], *wrong_positions(listed, needed)):
+        with reverts("WrongPositions", slot=slot.number, needed=needed, found=positions_hash(wrong)):
+            market.auction.send("refund", slot.number, pack_positions(wrong), slot.result, sender=anybody)
     market.auction.send("refund", slot.number, positions, slot.result, sender=anybody)
 
     assert market.auction.call("phaseOf", slot.number) == REFUNDED
     assert market.platform.cash(ESCROW) == 0
-    for position in slot_positions(market, slot):
+    for position in listed:
         assert market.platform.cash(position.account) == 100 * CREDIT
     with reverts("NotCleared", slot=slot.number, phase=REFUNDED):
         market.auction.send("refund", slot.number, positions, slot.result, sender=anybody)

@@ -123,3 +123,40 @@ def test_a_limit_at_either_end_of_all_prices_is_a_limit_like_any_other(
     slot.clear(prices=[middle])
 
     assert submission[2] == [middle]
+
+
+@pytest.mark.parametrize(
+    ("line", "orders", "prices"),
+    [
+        # The root's offer trades wholly at any price from 100 on; from 300 on the importing zone would buy less.
+        ((100, 0), [(0, Side.OFFER, 100, 100), (1, Side.BID, 200, 300)], (400, 600)),
+        # The root's bid trades wholly at any price up to 300; below 100 the exporting zone would sell less.
+        ((0, 100), [(0, Side.BID, 100, 300), (1, Side.OFFER, 200, 100)], (400, 200)),
+        # A line that never carries anything bounds nothing: the root's only bound is its bid.
+        ((0, 0), [(0, Side.BID, 100, 300), (1, Side.OFFER, 200, 100)], (600, 200)),
+        # Nor does one that is just full, whoever would like to trade over it too.
+        ((100, 0), [(0, Side.OFFER, 100, 100), (1, Side.BID, 100, 300), (1, Side.BID, 100, 150)], (400, 400)),
+        ((0, 100), [(0, Side.BID, 100, 300), (1, Side.OFFER, 100, 100), (1, Side.OFFER, 100, 250)], (400, 400)),
+        # With room for them they would trade at less, or at more: that bounds the price for everybody.
+        ((101, 0), [(0, Side.OFFER, 100, 100), (1, Side.BID, 100, 300), (1, Side.BID, 100, 150)], (450, 450)),
+        ((0, 101), [(0, Side.BID, 100, 300), (1, Side.OFFER, 100, 100), (1, Side.OFFER, 100, 250)], (350, 350)),
+    ],
+)
+def test_a_line_bounds_the_price_on_its_other_side_where_it_could_carry_more_or_less(
+    market: Market, line: tuple[int, int], orders: list[tuple[int, Side, int, int]], prices: tuple[int, int]
+) -> None:
+    slot = market.new_slot(star([line]))
+    for trader, (_, side, energy_wh, price) in zip(market.admit([zone for zone, *_ in orders]), orders, strict=True):
+        slot.relay(trader, side, [(energy_wh, price)])
+    slot.seal_and_close()
+
+    for root_price in (*range(200, 601, 50), 1000):
+        wrong = [root_price, root_price if prices[0] == prices[1] else prices[1]]
+        if wrong != list(prices):
+            with pytest.raises(
+                TransactionRevertedError, match=r"NotTheMiddle|DoesNotBalance|NotSeparated|LineOverloaded"
+            ):
+                slot.clear(prices=wrong)
+    slot.clear(prices=list(prices))
+
+    assert slot.expected().prices == prices

@@ -1,7 +1,8 @@
 """Edges of clearing in pages that only mutants stood on.
 
 Paths. Given own seals, then what their product is taken of is bound to this clearing and to all that arrived. Given
-account numbers of any size, then a chunk of the commitment goes on in the next page byte for byte. Given a superseded
+account numbers of any size, then a chunk of the commitment goes on in the next page byte for byte; the last page ends
+the last one. Given a superseded
 record, then the next one is of the same account, whichever page it is in. Given an accepted slot filled late, then it
 leaves the turn to whose it is by then.
 """
@@ -58,6 +59,18 @@ def test_a_chunk_goes_on_in_the_next_page_whatever_its_account_numbers(market: M
     paged.run()
 
     assert paged.voids == tuple((AccountId(nobody), VoidReason.BAD_SIGNATURE) for nobody in nobodies)
+
+
+def test_the_last_page_ends_the_last_chunk_whether_it_says_so_or_not(market: Market) -> None:
+    slot = priced_slot(market)
+    paged = PagedClearing.of(slot, page_records=2)
+    assert [call.ends_chunk for call in paged.calls] == [False, True]
+
+    paged.judge()
+    paged.judge(ends_chunk=False)
+    paged.fill_all()
+
+    assert paged.positions == slot.expected().positions
 
 
 @pytest.mark.parametrize("above", [-1, 1])

@@ -5,13 +5,16 @@ for which account. Given entries or own seals that are not the sealed ones, then
 time, then it has the time.
 """
 
+from dataclasses import replace
+
 import pytest
 from eth_hash.auto import keccak
 
-from p2ptrade.chain.packing import OpenedRecord, OwnSeal, SupersededRecord
+from p2ptrade.chain.packing import OpenedRecord, OwnSeal, SupersededRecord, UnopenedRecord
 from p2ptrade.domain.order import Side
 from p2ptrade.domain.units import AccountId
-from tests.support.auction import CLEARED, Market, Slot
+from tests.support.auction import CLEARED, Market, Slot, Trader
+from tests.support.auction_pages import PagedClearing
 from tests.support.chain import reverts
 
 HASH_MASK = 2**248 - 1
@@ -81,6 +84,32 @@ def test_which_account_has_a_record_too_many(slot: Slot) -> None:
 
     with reverts("NotSuperseded", account=account):
         slot.clear(book=records[0] + own, prices=[0])
+
+
+def test_an_account_is_told_in_full_however_high(market: Market) -> None:
+    highest = AccountId(2**32 - 1)  # nobody's
+    slot = market.new_slot()
+    order = slot.order(Trader("nobody", market.relay, highest), Side.BID, [(1, 1)])
+    opened = OpenedRecord(highest, Side.BID, ((1, 1),), order.salt, arrival=0)
+    unopened = UnopenedRecord(highest, order.digest(market.domain), arrival=0)
+    replaced = SupersededRecord(highest, order.digest(market.domain), 1)
+    slot.seal(*market.admit([0]), Side.BID, [(1, 1)])
+    slot.seal_and_close()
+    paged = PagedClearing.of(slot)
+
+    with reverts("NotSuperseded", account=highest):
+        slot.clear(book=opened.pack() * 2, prices=[0])
+    with reverts("NotTheLastSeal", account=highest, arrival=1):
+        slot.clear(book=replaced.pack() + opened.pack(), prices=[0])
+    paged.judge(book=replaced.pack(), seals=b"")
+    with reverts("NotTheLastSeal", account=highest, arrival=1):
+        paged.judge(book=opened.pack(), seals=b"", state=paged.states[-1], call=0)
+    with reverts("OwnersMayStillOpen", account=highest):
+        slot.clear(book=unopened.pack(), prices=[0])
+    relayed = replace(opened, arrival=None)
+    market.auction.send("open", slot.number, relayed.opening(), sender=market.relay.address)
+    with reverts("WasOpened", account=highest):
+        slot.clear(book=unopened.pack(), prices=[0])
 
 
 def test_which_account_must_come_next(slot: Slot) -> None:

@@ -274,8 +274,9 @@ def test_an_unbalanced_movement_is_refused(platform: Platform, function: str) ->
 def test_an_uncovered_debit_is_refused_as_a_whole(platform: Platform) -> None:
     alice, bob = platform.admit_many(["alice", "bob"], cash_micro=100)
 
-    with reverts("LedgerInsufficientCash", account=bob, cash=100, needed=101):
-        move(platform, (alice, -10), (bob, -101), (ESCROW, 111))
+    for needed in (101, 2**40):
+        with reverts("LedgerInsufficientCash", account=bob, cash=100, needed=needed):
+            move(platform, (alice, -10), (bob, -needed), (ESCROW, needed + 10))
 
     assert platform.cash(alice) == 100
 
