@@ -382,9 +382,9 @@ def expected_of(page: bytes, context: BookContext) -> Expected:
     )
 
 
-def priced_slot(market: Market) -> Slot:
-    """Return a slot of four relayed orders that trade, sealed and closed."""
-    slot = market.new_slot()
+def priced_slot(market: Market, slot: Slot | None = None) -> Slot:
+    """Return a slot, a new one unless told, of four relayed orders that trade, sealed and closed."""
+    slot = slot or market.new_slot()
     for number, trader in enumerate(market.admit([0] * 4)):
         slot.relay(trader, Side(number % 2), [(500, 200_000 - 50_000 * (number % 2))])
     slot.seal_and_close()

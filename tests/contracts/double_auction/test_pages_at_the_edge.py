@@ -4,7 +4,7 @@ Paths. Given own seals, then what their product is taken of is bound to this cle
 account numbers of any size, then a chunk of the commitment goes on in the next page byte for byte; the last page ends
 the last one. Given a superseded
 record, then the next one is of the same account, whichever page it is in. Given an accepted slot filled late, then it
-leaves the turn to whose it is by then.
+leaves turn and ledger to whose they are by then. Given a slot cleared otherwise, then it is in nobody's way.
 """
 
 import pytest
@@ -14,7 +14,7 @@ from eth_hash.auto import keccak
 from p2ptrade.chain.packing import OpenedRecord, SupersededRecord
 from p2ptrade.domain.order import Side, VoidReason
 from p2ptrade.domain.units import AccountId
-from tests.support.auction import Market, Trader, priced_slot
+from tests.support.auction import Market, Slot, Trader, priced_slot
 from tests.support.auction_pages import PagedClearing, close_in_chunks
 from tests.support.chain import reverts
 
@@ -51,7 +51,7 @@ def test_a_chunk_goes_on_in_the_next_page_whatever_its_account_numbers(market: M
     slot = market.new_slot()
     nobodies = [2**32 - 3, 2**32 - 2, 2**32 - 1]
     for nobody in nobodies:
-        order = slot.order(Trader("nobody", market.relay, nobody), Side.BID, [(500, 200_000)])
+        order = slot.order(Trader("nobody", market.relay, nobody), Side.BID, [(500, 200_000), (1, 100_000)])
         slot.relayed[nobody] = (order, bytes(64))
     close_in_chunks(slot, 100)
     paged = PagedClearing.of(slot, chunk_seals=100, page_records=1)
@@ -92,19 +92,55 @@ def test_a_superseded_record_is_followed_by_one_of_the_same_account(market: Mark
         paged.judge(book=own, seals=b"")
 
 
-def test_a_slot_filled_late_leaves_the_turn_to_another(market: Market) -> None:
-    later = market.new_slot(ahead_s=7200 + 900)
+def two_slots(market: Market) -> tuple[Slot, Slot]:
+    """Return two slots in a row that trade, sealed; the first one's gate has closed."""
+    first = market.new_slot()
+    second = market.new_slot(ahead_s=first.start_s - market.chain.now_s())
+    assert second.number == first.number + 1
     for number, trader in enumerate(market.admit([0, 0])):
-        later.relay(trader, Side(number), [(10, 200_000)])
-    later.commit()
-    slot = priced_slot(market)
-    paged, other = PagedClearing.of(slot), PagedClearing.of(later, page_records=1)
-    paged.judge_all()
-    market.chain.warp_to(slot.start_s)
+        second.relay(trader, Side(number), [(10, 200_000)])
+    second.commit()
+    return priced_slot(market, first), second
+
+
+def test_a_slot_filled_late_leaves_the_turn_to_another(market: Market) -> None:
+    first, second = two_slots(market)
+    late, other = PagedClearing.of(first), PagedClearing.of(second, page_records=1)
+    late.judge_all()
+    market.chain.warp_to(first.start_s)
     other.judge()
 
-    paged.fill_all()
+    late.fill_all()
 
-    assert market.auction.call("busySlot") == later.number
+    assert market.auction.call("busySlot") == second.number
     other.run()
     assert market.auction.call("busySlot") == 0
+
+
+def test_a_slot_filled_late_leaves_alone_who_holds_the_ledger_by_then(market: Market) -> None:
+    first, second = two_slots(market)
+    late, other = PagedClearing.of(first), PagedClearing.of(second)
+    late.judge_all()
+    market.chain.warp_to(first.start_s)
+    other.run()
+    until = first.start_s + 3600
+    market.platform.ledger.send("hold", until, sender=market.platform.holder("MARKET"))
+
+    late.fill_all()
+
+    assert late.positions == first.expected().positions
+
+
+def test_a_slot_begun_in_pages_and_cleared_in_one_call_is_in_nobodys_way(market: Market) -> None:
+    first, second = two_slots(market)
+    market.chain.warp_to(second.gate_s)
+    PagedClearing.of(second, page_records=1).judge()
+    second.clear()
+    assert market.auction.call("busySlot") == second.number
+    paged = PagedClearing.of(first)
+
+    paged.judge_all()
+    assert market.auction.call("busySlot") == first.number
+    paged.fill_all()
+
+    assert paged.positions == first.expected().positions
