@@ -10,7 +10,7 @@ from p2ptrade.chain.packing import unpack_positions, unpack_voids
 from p2ptrade.domain.grid_data import GridData
 from p2ptrade.domain.order import Side, VoidReason
 from p2ptrade.domain.units import ZoneId
-from tests.support.auction import Market, star
+from tests.support.auction import Market, priced_slot, star
 from tests.support.chain import reverts
 from tests.support.platform import ESCROW
 
@@ -44,3 +44,12 @@ def test_a_dso_that_leaves_zones_out_cancels_whole_orders_once_and_in_time(marke
     market.chain.warp_to(late.clear_until_s)
     with reverts("WindowClosed", slot=late.number):
         late.clear(grid=GridData(slot.grid.zones, slot.grid.charges, tightened.excluded), prices=[0, 0, 0])
+
+
+def test_a_market_of_a_single_zone_can_be_left_out_too(market: Market) -> None:
+    slot = priced_slot(market)
+    tightened = slot.grid.tightened(slot.grid.zones, frozenset({ZoneId(0)}))
+
+    event = slot.clear(grid=tightened).event(market.auction, "Cleared")
+
+    assert unpack_voids(event["voids"]) == [(account, VoidReason.ZONE_EXCLUDED) for account in slot.relayed]

@@ -162,9 +162,10 @@ def test_when_it_was_too_early_and_when_too_late(market: Market) -> None:
     market.chain.next_block_at(gate)
     with reverts("GateClosed", slot=slot.number, closedAt=gate, now_=gate):
         market.auction.send("seal", slot.number, keccak(b"late"), sender=market.relay.address)
-    market.chain.next_block_at(open_until)
-    with reverts("WindowClosed", slot=slot.number, closedAt=open_until, now_=open_until):
-        market.auction.send("open", slot.number, bytes(37), sender=market.relay.address)
+    for late in (open_until, open_until + 1):
+        market.chain.next_block_at(late)
+        with reverts("WindowClosed", slot=slot.number, closedAt=open_until, now_=late):
+            market.auction.send("open", slot.number, bytes(37), sender=market.relay.address)
     before = market.chain.dev.snapshot()
     market.chain.next_block_at(clear_until)
     with reverts("WindowClosed", slot=slot.number, closedAt=clear_until, now_=clear_until):
