@@ -1,16 +1,18 @@
 """Edges that only mutants stood on: what a change of one thing in a contract did that no other test noticed.
 
 Paths. Given a signature whose s is just above half the order, then it is none, whoever it belongs to; just at half,
-then it is one. Given a class above the highest, then bond and collateral are those of the highest, to the micro-credit.
-Given an order of several steps, then cash that just covers it suffices. Given one of more than four, or of too much
-energy, then it is malformed. Given any steps, then the nearest of all bounds the price. Given grid data
-of any wrong length, or with another hash, or a book that is none of the committed ones, then it is refused by name,
-whichever of two hashes is the larger. Given a ledger that refuses, then the auction says why. Given no cleared slot,
-then there is nothing to refund. Given a contract that seals, then the seal is its own; one in between is nobody.
+then it is one. Given an owner whose address differs in any one bit from who signed, then it is not the owner's. Given a
+class above the highest, then bond and collateral are those of the highest, to the micro-credit. Given an order of
+several steps, then cash that just covers it suffices. Given one of more than four, or of too much energy, then it is
+malformed. Given several reasons to leave an order out, then the first is told. Given any steps, then the nearest of all
+bounds the price. Given grid data of any wrong length, or with another hash, or a book that is none of the committed
+ones, then it is refused by name, whichever of two hashes is the larger. Given a ledger that refuses, then the auction
+says why. Given no cleared slot, then there is nothing to refund. Given a contract that seals, then the seal is its own;
+one in between is nobody.
 """
 
 from collections.abc import Callable
-from itertools import permutations
+from itertools import combinations, permutations
 
 import coincurve
 import pytest
@@ -19,7 +21,8 @@ from eth_hash.auto import keccak
 from p2ptrade.chain import signatures
 from p2ptrade.chain.packing import unpack_positions, unpack_voids
 from p2ptrade.domain.order import Side, VoidReason
-from tests.support.auction import BONDS, COLLATERAL, LAPSED, NO_RESULT, SEALING, Market, Slot, Trader, priced_slot
+from p2ptrade.domain.units import ZoneId
+from tests.support.auction import BONDS, COLLATERAL, LAPSED, NO_RESULT, SEALING, Market, Slot, Trader, priced_slot, star
 from tests.support.auction_pages import PagedClearing
 from tests.support.chain import reverts
 from tests.support.forwarder import Forwarder
@@ -28,6 +31,14 @@ from tests.support.platform import CREDIT
 HALF_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141 // 2
 R = 0x79BE667EF9DCBBAC55A06295CE870B07029BFCDB2DCE28D959F2815B16F81798  # of a point: the generator
 CLASS_MAX = len(BONDS) - 1
+# Why an opened order is left out, the first that holds being told (contracts/interfaces/IDoubleAuction.sol)
+REASONS = [
+    VoidReason.BAD_SIGNATURE,
+    VoidReason.ACCOUNT_NOT_ACTIVE,
+    VoidReason.ZONE_EXCLUDED,
+    VoidReason.MALFORMED,
+    VoidReason.INSOLVENT,
+]
 HASH_BYTES = 31  # of a commitment that the contract keeps
 
 
@@ -70,6 +81,24 @@ def test_an_order_is_signed_with_the_lower_of_the_two_forms(market: Market, s: i
     cleared = slot.clear().event(market.auction, "Cleared")
 
     assert unpack_voids(cleared["voids"]) == [(account, reason) for reason in voids]
+
+
+def test_who_signs_has_every_bit_of_the_owners_address(market: Market) -> None:
+    slot = market.new_slot()
+    key = market.chain.key("somebody")
+    first = market.platform.ledger.call("lastAccount") + 1
+    owners = [f"0x{int(key.address, 16) ^ 1 << bit:040x}" for bit in range(160)]
+    admissions = [(owner, 0, 30, keccak(owner.encode()), market.chain.address(owner)) for owner in owners]
+    market.platform.registry.send("admitMany", admissions, sender=market.platform.holder("REGISTRAR"))
+    accounts = range(first, first + len(owners))
+    market.give(dict.fromkeys(accounts, 100 * CREDIT))
+    for account in accounts:
+        slot.relay(Trader("somebody", key, account), Side.BID, [(500, 200_000)])
+    slot.seal_and_close()
+
+    cleared = slot.clear().event(market.auction, "Cleared")
+
+    assert unpack_voids(cleared["voids"]) == [(account, VoidReason.BAD_SIGNATURE) for account in accounts]
 
 
 @pytest.mark.parametrize(("s", "is_signed"), [(HALF_ORDER, True), (HALF_ORDER + 1, False)])
@@ -141,6 +170,29 @@ def test_an_order_has_one_to_four_steps(market: Market, side: Side, count: int) 
 
     is_one = 1 <= count <= 4
     assert unpack_voids(cleared["voids"]) == ([] if is_one else [(trader.account, VoidReason.MALFORMED)])
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_of_several_reasons_to_leave_an_order_out_the_first_is_told(market: Market, side: Side) -> None:
+    reasons = [set(chosen) for count in range(6) for chosen in combinations(REASONS, count)]
+    slot = market.new_slot(star([(10_000, 10_000)]))
+    traders = market.admit([int(VoidReason.ZONE_EXCLUDED in each) for each in reasons])
+    for trader, each in zip(traders, reasons, strict=True):
+        slot.relay(trader, side, [(1000, 150_000)] * (2 if VoidReason.MALFORMED in each else 1))
+        if VoidReason.BAD_SIGNATURE in each:
+            slot.relayed[trader.account] = (slot.relayed[trader.account][0], bytes(64))
+        if VoidReason.ACCOUNT_NOT_ACTIVE in each:
+            market.platform.registry.send("suspend", trader.account, sender=market.platform.holder("REGISTRAR"))
+        if VoidReason.INSOLVENT in each:
+            market.give({trader.account: -100 * CREDIT})
+    slot.seal_and_close()
+    grid = slot.grid.tightened(slot.grid.zones, frozenset({ZoneId(1)}))
+
+    cleared = slot.clear(grid=grid).event(market.auction, "Cleared")
+
+    assert unpack_voids(cleared["voids"]) == [
+        (trader.account, min(each, key=REASONS.index)) for trader, each in zip(traders, reasons, strict=True) if each
+    ]
 
 
 @pytest.mark.parametrize("class_", [0, 3, CLASS_MAX, CLASS_MAX + 1, 255])

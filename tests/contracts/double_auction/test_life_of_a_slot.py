@@ -436,9 +436,9 @@ def test_a_slot_that_is_never_settled_gives_back_what_it_locked(market: Market) 
     market.chain.next_block_at(due - 1)
     with reverts("TooEarly", slot=slot.number, due=due):
         market.auction.send("refund", slot.number, positions, slot.result, sender=anybody)
-    market.chain.warp_to(due)
     needed = slot.result[0]
-    for wrong in ([], listed[:1], *wrong_positions(listed, needed)):
+    for later, wrong in enumerate(([], listed[:1], *wrong_positions(listed, needed))):
+        market.chain.next_block_at(due + later)
         with reverts("WrongPositions", slot=slot.number, needed=needed, found=positions_hash(wrong)):
             market.auction.send("refund", slot.number, pack_positions(wrong), slot.result, sender=anybody)
     market.auction.send("refund", slot.number, positions, slot.result, sender=anybody)

@@ -11,9 +11,9 @@ from eth_hash.auto import keccak
 
 from p2ptrade.chain.packing import OpenedRecord, pack_positions, unpack_positions
 from p2ptrade.chain.typed_data import OrderMessage, order_digest
-from p2ptrade.domain.grid_data import Charges
+from p2ptrade.domain.grid_data import Charges, GridData, ZoneLimits
 from p2ptrade.domain.order import Side, Step
-from p2ptrade.domain.units import AccountId, EnergyWh, PriceMicroPerKwh, SlotNumber
+from p2ptrade.domain.units import AccountId, EnergyWh, PriceMicroPerKwh, SlotNumber, ZoneId
 from tests.support.auction import (
     BONDS,
     CLEARED,
@@ -274,7 +274,8 @@ def test_grid_data_that_is_no_tree_is_refused_where_it_is_none(market: Market) -
 
 
 def test_what_loosens_grid_data_is_named(market: Market) -> None:
-    slot = market.new_slot(star([(400, 300), (50, 60)], CHARGES))
+    grid = star([(400, 300), (50, 60)], CHARGES)
+    slot = market.new_slot(GridData((*grid.zones, ZoneLimits(ZoneId(1), EnergyWh(7), EnergyWh(8))), CHARGES))
     published = slot.grid.pack()
     market.chain.warp_to(slot.gate_s)
 
@@ -282,14 +283,21 @@ def test_what_loosens_grid_data_is_named(market: Market) -> None:
         loosened = bytearray(published)
         loosened[place] ^= 1
         with reverts("NotTightened", zone=0):
-            slot.clear(prices=[0, 0, 0], gridData=bytes(loosened), published=published)
+            slot.clear(prices=[0] * 4, gridData=bytes(loosened), published=published)
     for zone, field in ((1, 1), (1, 5), (2, 1), (2, 5)):
         end = 21 + 9 * zone + field + 4
         limit = int.from_bytes(published[end - 4 : end], "big")
         with reverts("NotTightened", zone=zone):
             slot.clear(
-                prices=[0, 0, 0],
+                prices=[0] * 4,
                 gridData=published[: end - 4] + (limit + 1).to_bytes(4, "big") + published[end:],
+                published=published,
+            )
+    for parent in (0, 2):  # of the third zone, which is below the second
+        with reverts("NotTightened", zone=3):
+            slot.clear(
+                prices=[0] * 4,
+                gridData=published[: 21 + 9 * 3] + bytes([parent]) + published[21 + 9 * 3 + 1 :],
                 published=published,
             )
     slot.clear(published=published)
