@@ -286,6 +286,22 @@ def test_the_nearest_step_on_either_side_bounds_the_price_wherever_in_the_book_i
     assert slot.cleared_by.event(market.auction, "Cleared")["prices"] == (400_000,)
 
 
+def test_each_side_shares_what_trades_at_the_price_by_its_own_running_total(market: Market) -> None:
+    # Three bids share two Wh in book order, floor(2 x total / 3) at each: nothing, then 1, then 2. The offer between
+    # them trades wholly and is not counted among them.
+    slot = market.new_slot()
+    first, seller, second, third = market.admit([0] * 4)
+    for bidder in (first, second, third):
+        slot.relay(bidder, Side.BID, [(1, 200_000)])
+    slot.relay(seller, Side.OFFER, [(2, 200_000)])
+    slot.seal_and_close()
+
+    cleared = slot.clear().event(market.auction, "Cleared")
+
+    traded = {position.account: position.energy_wh for position in unpack_positions(cleared["positions"])}
+    assert traded == {seller.account: -2, second.account: 1, third.account: 1}
+
+
 # -------------------------------------------------------------------------------------------------- what is none of it
 
 

@@ -92,18 +92,19 @@ def test_an_account_is_told_in_full_however_high(market: Market) -> None:
     order = slot.order(Trader("nobody", market.relay, highest), Side.BID, [(1, 1)])
     opened = OpenedRecord(highest, Side.BID, ((1, 1),), order.salt, arrival=0)
     unopened = UnopenedRecord(highest, order.digest(market.domain), arrival=0)
-    replaced = SupersededRecord(highest, order.digest(market.domain), 1)
+    replaced = [SupersededRecord(highest, order.digest(market.domain), arrival).pack() for arrival in (0, 1)]
     slot.seal(*market.admit([0]), Side.BID, [(1, 1)])
     slot.seal_and_close()
     paged = PagedClearing.of(slot)
 
     with reverts("NotSuperseded", account=highest):
         slot.clear(book=opened.pack() * 2, prices=[0])
-    with reverts("NotTheLastSeal", account=highest, arrival=1):
-        slot.clear(book=replaced.pack() + opened.pack(), prices=[0])
-    paged.judge(book=replaced.pack(), seals=b"")
-    with reverts("NotTheLastSeal", account=highest, arrival=1):
-        paged.judge(book=opened.pack(), seals=b"", state=paged.states[-1], call=0)
+    for arrival in (0, 1):
+        with reverts("NotTheLastSeal", account=highest, arrival=arrival):
+            slot.clear(book=replaced[arrival] + opened.pack(), prices=[0])
+        paged.judge(book=replaced[arrival], seals=b"", state=b"", call=0)
+        with reverts("NotTheLastSeal", account=highest, arrival=arrival):
+            paged.judge(book=opened.pack(), seals=b"", state=paged.states[-1], call=0)
     with reverts("OwnersMayStillOpen", account=highest):
         slot.clear(book=unopened.pack(), prices=[0])
     relayed = replace(opened, arrival=None)
