@@ -156,8 +156,14 @@ class Market:
 
     def new_slot(self, grid: GridData | None = None, *, ahead_s: int = 7200) -> Slot:
         """Return a slot whose gate is still open, with its grid data published."""
-        number = SlotNumber((self.chain.now_s() + ahead_s) // SLOT_SECONDS + 1)
-        slot = Slot(self, number, grid or one_zone())
+        return self._published((self.chain.now_s() + ahead_s) // SLOT_SECONDS + 1, grid)
+
+    def slot_after(self, slot: Slot) -> Slot:
+        """Return the slot that comes next, with its grid data published."""
+        return self._published(slot.number + 1, None)
+
+    def _published(self, number: int, grid: GridData | None) -> Slot:
+        slot = Slot(self, SlotNumber(number), grid or one_zone())
         self.platform.grid_limits.send("publish", number, slot.grid.pack(), sender=self.platform.holder("DSO"))
         return slot
 

@@ -67,9 +67,9 @@ def cash_of(slot: Slot) -> dict[int, int]:
     return {account: slot.market.platform.cash(account) for account in accounts}
 
 
-def simple_slot(market: Market, orders: int = 6, *, ahead_s: int = 7200) -> Slot:
-    """Return a slot of relayed orders, in chunks of two, closed."""
-    slot = market.new_slot(ahead_s=ahead_s)
+def simple_slot(market: Market, slot: Slot | None = None, orders: int = 6) -> Slot:
+    """Return a slot, a new one unless told, of relayed orders, in chunks of two, closed."""
+    slot = slot or market.new_slot()
     for number, trader in enumerate(market.admit([0] * orders)):
         limit = 180_000 + 1000 * number if number % 2 else 220_000 - 1000 * number
         slot.relay(trader, Side(number % 2), [(500 + number, limit)])
@@ -79,13 +79,12 @@ def simple_slot(market: Market, orders: int = 6, *, ahead_s: int = 7200) -> Slot
 
 def two_slots(market: Market) -> tuple[Slot, Slot]:
     """Return a slot as `simple_slot` does, and the one after it, committed."""
-    later = market.new_slot(ahead_s=7200 + 900)
+    slot = market.new_slot()
+    later = market.slot_after(slot)
     for number, trader in enumerate(market.admit([0, 0])):
         later.relay(trader, Side(number % 2), [(10, 200_000)])
     later.commit()
-    slot = simple_slot(market)
-    assert later.number == slot.number + 1
-    return slot, later
+    return simple_slot(market, slot), later
 
 
 def paged_of(slot: Slot) -> PagedClearing:
@@ -272,7 +271,7 @@ def test_pages_of_one_clearing_are_none_of_another(market: Market) -> None:
 
 
 def test_a_clearing_whose_pages_are_not_the_announced_book_is_never_accepted(market: Market) -> None:
-    slot = simple_slot(market, 4)
+    slot = simple_slot(market, orders=4)
     paged = paged_of(slot)
     book = bytearray(paged.calls[1].book)
     book[-65] ^= 1  # a salt
@@ -286,7 +285,7 @@ def test_a_clearing_whose_pages_are_not_the_announced_book_is_never_accepted(mar
 
 
 def test_a_book_that_is_not_the_committed_one_is_refused_with_its_last_page(market: Market) -> None:
-    slot = simple_slot(market, 4)
+    slot = simple_slot(market, orders=4)
     slot.relayed.pop(max(slot.relayed))
     paged = paged_of(slot)
     paged.judge()
@@ -296,7 +295,7 @@ def test_a_book_that_is_not_the_committed_one_is_refused_with_its_last_page(mark
 
 
 def test_a_wrong_certificate_is_refused_with_the_last_page(market: Market) -> None:
-    slot = simple_slot(market, 4)
+    slot = simple_slot(market, orders=4)
     paged = paged_of(slot)
     prices = (paged.clearing.prices[0] + 2,)
     paged.clearing = signed(slot, replace(paged.clearing, prices=prices))
@@ -307,7 +306,7 @@ def test_a_wrong_certificate_is_refused_with_the_last_page(market: Market) -> No
 
 
 def test_there_is_no_clearing_of_an_empty_book(market: Market) -> None:
-    slot = simple_slot(market, 2)
+    slot = simple_slot(market, orders=2)
     paged = paged_of(slot)
     paged.clearing = signed(slot, replace(paged.clearing, book_hash=bytes(32)))
 
@@ -506,12 +505,14 @@ def test_no_cash_is_withdrawn_between_the_first_page_and_the_last(market: Market
     owner = leaver.key.address
     ledger = market.platform.ledger
     ledger.send("requestWithdrawal", leaver.account, 5 * CREDIT, sender=owner)
-    slot = simple_slot(market, ahead_s=6 * 3600)
+    slot = simple_slot(market, market.new_slot(ahead_s=6 * 3600))
     paged = paged_of(slot)
+    assert len(paged.calls) == 3
+    for _ in paged.calls[:-1]:
+        paged.judge()
+        with reverts("LedgerHeld", holder=market.auction.address, until=slot.clear_until_s):
+            ledger.send("withdraw", leaver.account, sender=owner)
     paged.judge()
-    with reverts("LedgerHeld", holder=market.auction.address, until=slot.clear_until_s):
-        ledger.send("withdraw", leaver.account, sender=owner)
-    paged.judge_all()
     paged.fill()
     with reverts("LedgerHeld", holder=market.auction.address, until=slot.start_s):
         ledger.send("withdraw", leaver.account, sender=owner)
@@ -525,7 +526,7 @@ def test_a_withdrawal_waits_no_longer_than_for_the_start_of_delivery(market: Mar
     (leaver,) = market.admit([0])
     ledger = market.platform.ledger
     ledger.send("requestWithdrawal", leaver.account, 5 * CREDIT, sender=leaver.key.address)
-    slot = simple_slot(market, ahead_s=6 * 3600)
+    slot = simple_slot(market, market.new_slot(ahead_s=6 * 3600))
     paged = paged_of(slot)
     paged.judge_all()
     market.chain.warp_to(slot.start_s)
@@ -537,7 +538,7 @@ def test_a_withdrawal_waits_no_longer_than_for_the_start_of_delivery(market: Mar
 
 def test_what_an_account_lost_since_it_was_judged_it_owes(market: Market) -> None:
     """Settling an earlier slot between judging and filling ends as it would after a clearing in one call."""
-    slot = simple_slot(market, 4)
+    slot = simple_slot(market, orders=4)
     expected = slot.expected()
     buyer = expected.positions[0]
     assert buyer.bought_wh > 0
@@ -554,7 +555,7 @@ def test_what_an_account_lost_since_it_was_judged_it_owes(market: Market) -> Non
 
 def test_what_changes_of_an_account_after_it_was_judged_changes_nothing(market: Market) -> None:
     """A new zone or reputation class between judging and filling is too late for this slot."""
-    slot = simple_slot(market, 4)
+    slot = simple_slot(market, orders=4)
     expected = slot.expected()
     paged = paged_of(slot)
     paged.judge_all()

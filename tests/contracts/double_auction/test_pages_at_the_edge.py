@@ -95,8 +95,7 @@ def test_a_superseded_record_is_followed_by_one_of_the_same_account(market: Mark
 def two_slots(market: Market) -> tuple[Slot, Slot]:
     """Return two slots in a row that trade, sealed; the first one's gate has closed."""
     first = market.new_slot()
-    second = market.new_slot(ahead_s=first.start_s - market.chain.now_s())
-    assert second.number == first.number + 1
+    second = market.slot_after(first)
     for number, trader in enumerate(market.admit([0, 0])):
         second.relay(trader, Side(number), [(10, 200_000)])
     second.commit()

@@ -6,6 +6,8 @@ them. Given a transaction, then its event tells all of it. Given a call, then it
 data that is broken in one place, then the refusal names it. Given no DSO, then nothing clears.
 """
 
+from itertools import product
+
 import pytest
 from eth_hash.auto import keccak
 
@@ -284,7 +286,7 @@ def test_what_loosens_grid_data_is_named(market: Market) -> None:
         loosened[place] ^= 1
         with reverts("NotTightened", zone=0):
             slot.clear(prices=[0] * 4, gridData=bytes(loosened), published=published)
-    for zone, field in ((1, 1), (1, 5), (2, 1), (2, 5)):
+    for zone, field in product((0, 1, 2), (1, 5)):
         end = 21 + 9 * zone + field + 4
         limit = int.from_bytes(published[end - 4 : end], "big")
         with reverts("NotTightened", zone=zone):

@@ -1,8 +1,8 @@
 """Ledger: who owns an account is who calls, which may be a contract; not who sent the transaction.
 
 Paths: given an account that a contract owns, then anybody who may use the contract deposits and withdraws through it;
-given one whose owner is led through a strange contract, then that contract is nobody and moves nothing; given debts of
-many, then they are added up beyond 32 bits.
+given one whose owner is led through a strange contract, then that contract is nobody and moves nothing; given somebody
+without a role, then what needs one is refused; given debts of many, then they are added up beyond 32 bits.
 """
 
 import pytest
@@ -83,6 +83,25 @@ def test_the_ledger_is_held_by_the_contract_that_holds_it(
     with reverts("LedgerHeld", holder=contract.address, until=until):
         other.send(ledger, "hold", until + 1, sender=anybody)
     contract.send(ledger, "hold", until + 1, sender=chain.address("somebody"))
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        ("openAccount", ("0x" + "11" * 20, 0, 30)),
+        ("setAccount", (16, 0, 1, 30)),
+        ("setSystemOwner", (1, "0x" + "11" * 20)),
+        ("setReputationClasses", (b"",)),
+        ("setMover", ("0x" + "11" * 20, True)),
+        ("pause", ()),
+        ("unpause", ()),
+    ],
+)
+def test_who_has_no_role_changes_nothing(platform: Platform, function: str, arguments: tuple[object, ...]) -> None:
+    stranger = platform.chain.address("stranger")
+
+    with reverts("AccessManagedUnauthorized", caller=stranger):
+        platform.ledger.send(function, *arguments, sender=stranger)
 
 
 def test_debts_are_added_up_beyond_32_bits(platform: Platform) -> None:
