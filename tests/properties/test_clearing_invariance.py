@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p2ptrade.domain.order import Order
-from p2ptrade.domain.units import PriceMicroPerKwh
+from p2ptrade.domain.units import AccountId, PriceMicroPerKwh
 from p2ptrade.market import Book, clear
 from tests.support.clearing_books import TIES, random_orders, random_tree
 
@@ -34,7 +34,7 @@ def test_only_the_order_of_accounts_matters_not_their_numbers(seed: int) -> None
     random = Random(seed)
     tree = random_tree(random, TIES)
     orders = random_orders(random, TIES, len(tree))
-    renamed = [Order(3 * order.account + 16, order.zone, order.side, order.steps) for order in orders]
+    renamed = [Order(AccountId(3 * order.account + 16), order.zone, order.side, order.steps) for order in orders]
 
     first, second = (clear(Book.of(tree, PriceMicroPerKwh(0), each)) for each in (orders, renamed))
 

@@ -1,15 +1,17 @@
 """Random books for tests of the clearing: small ones with many ties, zero limits and empty sides, and extreme ones."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from p2ptrade.domain.order import Order, Side, Step
+from p2ptrade.domain.order import Order, Side, Step, VoidReason
 from p2ptrade.domain.units import (
     STEPS_MAX,
     U32_MAX,
     ZONES_MAX,
     AccountId,
     EnergyWh,
+    PriceHalfMicroPerKwh,
     PriceMicroPerKwh,
     ZoneId,
 )
@@ -34,6 +36,23 @@ ORDINARY = Shape()
 TIES = Shape(zones=5, orders=20, energy_wh=20, price=4, limit_wh=30, charge=2)
 TINY = Shape(zones=3, orders=5, energy_wh=3, price=3, limit_wh=4, charge=1)
 WIDE = Shape(zones=ZONES_MAX, orders=80, energy_wh=3_000, price=500, limit_wh=8_000)
+
+
+def step(energy: int, price: int) -> Step:
+    return Step(EnergyWh(energy), PriceMicroPerKwh(price))
+
+
+def order_of(account: int, zone: int, side: Side, *steps: tuple[int, int]) -> Order:
+    """Return the order of steps that are given as energy and price, in any order."""
+    return Order.from_steps(AccountId(account), ZoneId(zone), side, [step(*each) for each in steps])
+
+
+def book_of(tree: ZoneTree, charge: int, orders: Sequence[Order], void: Mapping[int, VoidReason] | None = None) -> Book:
+    return Book.of(tree, PriceMicroPerKwh(charge), orders, void)
+
+
+def half_prices(prices: Iterable[int]) -> tuple[PriceHalfMicroPerKwh, ...]:
+    return tuple(PriceHalfMicroPerKwh(price) for price in prices)
 
 
 def random_tree(random: Random, shape: Shape) -> ZoneTree:

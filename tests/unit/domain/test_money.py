@@ -12,26 +12,30 @@ from p2ptrade.domain.money import (
     cost_rounded_up,
     seller_receives_rounded_down,
 )
-from p2ptrade.domain.units import U32_MAX
+from p2ptrade.domain.units import U32_MAX, EnergyWh, PriceHalfMicroPerKwh, PriceMicroPerKwh
 
 u32 = st.integers(0, U32_MAX)
-prices_half = st.integers(0, 2 * U32_MAX)
+energies = u32.map(EnergyWh)
+prices = u32.map(PriceMicroPerKwh)
+prices_half = st.integers(0, 2 * U32_MAX).map(PriceHalfMicroPerKwh)
 
 
-@given(u32, prices_half, u32)
-def test_the_buyer_pays_price_and_charge_rounded_up(energy: int, price_half: int, charge: int) -> None:
+@given(energies, prices_half, prices)
+def test_the_buyer_pays_price_and_charge_rounded_up(
+    energy: EnergyWh, price_half: PriceHalfMicroPerKwh, charge: PriceMicroPerKwh
+) -> None:
     exact = Fraction(energy, 1_000) * (Fraction(price_half, 2) + charge)
 
     assert buyer_pays_rounded_up(energy, price_half, charge) == ceil(exact)
 
 
-@given(u32, prices_half)
-def test_the_seller_receives_the_price_rounded_down(energy: int, price_half: int) -> None:
+@given(energies, prices_half)
+def test_the_seller_receives_the_price_rounded_down(energy: EnergyWh, price_half: PriceHalfMicroPerKwh) -> None:
     assert seller_receives_rounded_down(energy, price_half) == floor(Fraction(energy * price_half, 2_000))
 
 
-@given(u32, u32)
-def test_costs_are_rounded_the_way_their_names_say(energy: int, price: int) -> None:
+@given(energies, prices)
+def test_costs_are_rounded_the_way_their_names_say(energy: EnergyWh, price: PriceMicroPerKwh) -> None:
     exact = Fraction(energy * price, 1_000)
 
     assert (cost_rounded_down(energy, price), cost_rounded_up(energy, price)) == (floor(exact), ceil(exact))

@@ -1,22 +1,24 @@
 """A book: void orders, and columns that do not fit."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from p2ptrade.domain.order import Order, Side, Step, VoidReason
+from p2ptrade.domain.order import Order, Side, VoidReason
 from p2ptrade.domain.units import U32_MAX
 from p2ptrade.errors import InputError
-from p2ptrade.market import Book, ZoneTree, clear
+from p2ptrade.market import ZoneTree, clear
+from tests.support.clearing_books import book_of, order_of
 
 
 def order(account: int, side: Side, *prices: int) -> Order:
-    return Order.from_steps(account, 0, side, [Step(10, price) for price in prices])
+    return order_of(account, 0, side, *((10, price) for price in prices))
 
 
 def reasons(orders: list[Order]) -> list[VoidReason | None]:
-    book = Book.of(ZoneTree(), 0, orders)
+    book = book_of(ZoneTree(), 0, orders)
     return [book.void_reason(index) for index in range(len(book))]
 
 
@@ -46,7 +48,7 @@ def test_repeated_orders_are_void_behind_an_account_with_a_lower_number_too() ->
 def test_an_order_that_its_maker_voids_does_not_make_another_one_void() -> None:
     orders = [order(5, Side.BID, 300), order(5, Side.OFFER, 200), order(5, Side.BID, 100)]
 
-    book = Book.of(ZoneTree(), 0, orders, {0: VoidReason.SUPERSEDED})
+    book = book_of(ZoneTree(), 0, orders, {0: VoidReason.SUPERSEDED})
 
     assert [book.void_reason(index) for index in range(3)] == [VoidReason.SUPERSEDED, None, None]
 
@@ -54,7 +56,7 @@ def test_an_order_that_its_maker_voids_does_not_make_another_one_void() -> None:
 def test_void_orders_take_no_part() -> None:
     orders = [order(5, Side.BID, 300), order(5, Side.OFFER, 200), order(6, Side.OFFER, 100), order(7, Side.BID, 120)]
 
-    clearing = clear(Book.of(ZoneTree(), 0, orders))
+    clearing = clear(book_of(ZoneTree(), 0, orders))
 
     assert clearing.order_energy_wh.tolist() == [0, 0, 10, 10]
     assert clearing.prices == (220,)
@@ -74,14 +76,15 @@ def test_void_orders_take_no_part() -> None:
     ],
 )
 def test_a_number_that_is_out_of_its_width_is_refused(column: str, number: int, words: str) -> None:
-    book = Book.of(ZoneTree(), 0, [order(1, Side.BID, 100)])
+    book = book_of(ZoneTree(), 0, [order(1, Side.BID, 100)])
+    columns: dict[str, Any] = {column: np.array([number])}
 
     with pytest.raises(InputError, match=words):
-        replace(book, **{column: np.array([number])})
+        replace(book, **columns)
 
 
 def test_columns_of_different_lengths_are_refused() -> None:
-    book = Book.of(ZoneTree(), 0, [order(1, Side.BID, 100)])
+    book = book_of(ZoneTree(), 0, [order(1, Side.BID, 100)])
 
     with pytest.raises(InputError, match="one entry per order and one per step"):
         replace(book, energy_wh=np.array([1, 2]))
@@ -89,7 +92,7 @@ def test_columns_of_different_lengths_are_refused() -> None:
 
 def test_a_charge_that_is_out_of_its_width_is_refused() -> None:
     with pytest.raises(InputError, match="charge"):
-        Book.of(ZoneTree(), -1, [])
+        book_of(ZoneTree(), -1, [])
 
 
 @pytest.mark.parametrize(

@@ -13,21 +13,37 @@ from random import Random
 
 import pytest
 
-from p2ptrade.domain.order import Order, Side, Step
+from p2ptrade.domain.order import Order, Side
+from p2ptrade.domain.units import ZoneId
 from p2ptrade.market import Accepted, Book, Fault, Refusal, ZoneTree, clear, verify
 from p2ptrade.market.certificate import PRICE_HALF_MAX, MarketStep, tally
 from p2ptrade.market.prices import SortedBook
-from tests.support.clearing_books import ORDINARY, TIES, TINY, WIDE, Shape, extreme_book, random_book
+from tests.support.clearing_books import (
+    ORDINARY,
+    TIES,
+    TINY,
+    WIDE,
+    Shape,
+    book_of,
+    extreme_book,
+    half_prices,
+    order_of,
+    random_book,
+)
 
 HIGHEST_HALF = 2 * TINY.price + 2
 
 
 def accepts(book: Book, prices: tuple[int, ...]) -> bool:
-    return isinstance(verify(book.tree, book.market_steps(), prices), Accepted)
+    return isinstance(verify(book.tree, book.market_steps(), half_prices(prices)), Accepted)
 
 
 def order(account: int, zone: int, side: Side, energy: int, price: int) -> Order:
-    return Order(account, zone, side, (Step(energy, price),))
+    return order_of(account, zone, side, (energy, price))
+
+
+def refusal(zone: int, fault: Fault) -> Refusal:
+    return Refusal(ZoneId(zone), fault)
 
 
 def export_range(book: Book, steps: list[MarketStep], zone: int, price: int) -> tuple[int, int]:
@@ -118,7 +134,7 @@ def test_the_solvers_prices_are_accepted_and_those_with_a_changed_price_are_not(
             for wrong in (others | {prices[zone] + 1, prices[zone] - 1, 0, *prices}) - {prices[zone]}:
                 changed = [*prices[:zone], wrong, *prices[zone + 1 :]]
 
-                assert isinstance(verify(book.tree, steps, changed), Refusal)
+                assert isinstance(verify(book.tree, steps, half_prices(changed)), Refusal)
 
 
 @pytest.mark.parametrize("make", [random_book, extreme_book], ids=["random", "extreme"])
@@ -147,41 +163,41 @@ def test_the_order_of_the_records_does_not_matter_to_the_pass() -> None:
 
 TWO_ZONES = ZoneTree.of([(0, 1_000, 1_000)])
 # Zone 1 sells 3,000 Wh from 100, the root buys 3,000 Wh up to 300: the line carries 1,000 Wh, prices are 300 and 100.
-FULL_LINE = Book.of(TWO_ZONES, 0, [order(1, 1, Side.OFFER, 3_000, 100), order(2, 0, Side.BID, 3_000, 300)])
-ONE_PAIR = Book.of(ZoneTree(), 0, [order(1, 0, Side.BID, 10, 200), order(2, 0, Side.OFFER, 10, 100)])
+FULL_LINE = book_of(TWO_ZONES, 0, [order(1, 1, Side.OFFER, 3_000, 100), order(2, 0, Side.BID, 3_000, 300)])
+ONE_PAIR = book_of(ZoneTree(), 0, [order(1, 0, Side.BID, 10, 200), order(2, 0, Side.OFFER, 10, 100)])
 
 
 @pytest.mark.parametrize(
-    ("book", "prices", "refusal"),
+    ("book", "prices", "refused"),
     [
-        (FULL_LINE, (600,), Refusal(0, Fault.WRONG_COUNT)),
-        (FULL_LINE, (600, 200, 0), Refusal(0, Fault.WRONG_COUNT)),
-        (FULL_LINE, (600, -1), Refusal(1, Fault.OUT_OF_RANGE)),
-        (FULL_LINE, (PRICE_HALF_MAX + 1, 200), Refusal(0, Fault.OUT_OF_RANGE)),
-        (FULL_LINE, (600, 600), Refusal(1, Fault.LINE_OVERLOADED)),
-        (FULL_LINE, (600, 199), Refusal(1, Fault.DOES_NOT_BALANCE)),
-        (FULL_LINE, (200, 200), Refusal(0, Fault.DOES_NOT_BALANCE)),
-        (FULL_LINE, (601, 200), Refusal(0, Fault.DOES_NOT_BALANCE)),
-        (FULL_LINE, (200, 600), Refusal(1, Fault.DOES_NOT_BALANCE)),
-        (ONE_PAIR, (301,), Refusal(0, Fault.NOT_THE_MIDDLE)),
-        (ONE_PAIR, (200,), Refusal(0, Fault.NOT_THE_MIDDLE)),
-        (ONE_PAIR, (401,), Refusal(0, Fault.DOES_NOT_BALANCE)),
+        (FULL_LINE, (600,), refusal(0, Fault.WRONG_COUNT)),
+        (FULL_LINE, (600, 200, 0), refusal(0, Fault.WRONG_COUNT)),
+        (FULL_LINE, (600, -1), refusal(1, Fault.OUT_OF_RANGE)),
+        (FULL_LINE, (PRICE_HALF_MAX + 1, 200), refusal(0, Fault.OUT_OF_RANGE)),
+        (FULL_LINE, (600, 600), refusal(1, Fault.LINE_OVERLOADED)),
+        (FULL_LINE, (600, 199), refusal(1, Fault.DOES_NOT_BALANCE)),
+        (FULL_LINE, (200, 200), refusal(0, Fault.DOES_NOT_BALANCE)),
+        (FULL_LINE, (601, 200), refusal(0, Fault.DOES_NOT_BALANCE)),
+        (FULL_LINE, (200, 600), refusal(1, Fault.DOES_NOT_BALANCE)),
+        (ONE_PAIR, (301,), refusal(0, Fault.NOT_THE_MIDDLE)),
+        (ONE_PAIR, (200,), refusal(0, Fault.NOT_THE_MIDDLE)),
+        (ONE_PAIR, (401,), refusal(0, Fault.DOES_NOT_BALANCE)),
     ],
 )
 def test_a_wrong_price_is_refused_with_the_zone_and_the_reason(
-    book: Book, prices: tuple[int, ...], refusal: Refusal
+    book: Book, prices: tuple[int, ...], refused: Refusal
 ) -> None:
-    assert verify(book.tree, book.market_steps(), prices) == refusal
+    assert verify(book.tree, book.market_steps(), half_prices(prices)) == refused
 
 
 def test_a_zone_whose_line_need_not_be_full_may_not_have_a_price_of_its_own() -> None:
     # The line could carry all 1,000 Wh at its parent's price 300; at 100 it would be exactly full as well.
     orders = [order(1, 1, Side.OFFER, 1_000, 100), order(2, 0, Side.BID, 3_000, 300)]
-    book = Book.of(TWO_ZONES, 0, orders)
+    book = book_of(TWO_ZONES, 0, orders)
 
-    verdict = verify(book.tree, book.market_steps(), (600, 200))
+    verdict = verify(book.tree, book.market_steps(), half_prices((600, 200)))
 
-    assert verdict == Refusal(1, Fault.NOT_SEPARATED)
+    assert verdict == refusal(1, Fault.NOT_SEPARATED)
     assert accepts(book, (600, 600))
 
 
@@ -192,11 +208,11 @@ def test_nor_may_one_whose_imports_just_fill_its_line_at_its_parents_price() -> 
         order(2, 1, Side.BID, 1_000, 300),
         order(3, 1, Side.BID, 200, 100),
     ]
-    book = Book.of(TWO_ZONES, 0, orders)
+    book = book_of(TWO_ZONES, 0, orders)
 
-    verdict = verify(book.tree, book.market_steps(), (200, 400))
+    verdict = verify(book.tree, book.market_steps(), half_prices((200, 400)))
 
-    assert verdict == Refusal(1, Fault.NOT_SEPARATED)
+    assert verdict == refusal(1, Fault.NOT_SEPARATED)
     assert accepts(book, (200, 200))
 
 
@@ -206,7 +222,7 @@ def test_a_full_line_with_equal_limits_both_ways_shows_its_zones_next_step() -> 
         order(1, 1, Side.OFFER, 3_000, 100),
         order(2, 0, Side.BID, 1_000, 300),
     ]
-    book = Book.of(TWO_ZONES, 0, orders)
+    book = book_of(TWO_ZONES, 0, orders)
 
     assert accepts(book, (400, 200))
     assert not accepts(book, (600, 200))

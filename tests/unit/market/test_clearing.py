@@ -8,27 +8,29 @@ import itertools
 import numpy as np
 import pytest
 
-from p2ptrade.domain.order import Order, Side, Step, VoidReason
-from p2ptrade.domain.units import U32_MAX
+from p2ptrade.domain.order import Order, Side, VoidReason
+from p2ptrade.domain.units import U32_MAX, PriceMicroPerKwh
 from p2ptrade.market import Book, ZoneTree, clear
+from tests.support.clearing_books import book_of, order_of
 
 ONE_ZONE = ZoneTree()
 
 
 def bid(account: int, *steps: tuple[int, int], zone: int = 0) -> Order:
-    return Order.from_steps(account, zone, Side.BID, [Step(energy, price) for energy, price in steps])
+    return order_of(account, zone, Side.BID, *steps)
 
 
 def offer(account: int, *steps: tuple[int, int], zone: int = 0) -> Order:
-    return Order.from_steps(account, zone, Side.OFFER, [Step(energy, price) for energy, price in steps])
+    return order_of(account, zone, Side.OFFER, *steps)
 
 
 def prices(tree: ZoneTree, orders: list[Order], charge: int = 0) -> tuple[int, ...]:
-    return clear(Book.of(tree, charge, orders)).prices
+    return clear(book_of(tree, charge, orders)).prices
 
 
 def energies(tree: ZoneTree, orders: list[Order], charge: int = 0) -> list[int]:
-    return clear(Book.of(tree, charge, orders)).order_energy_wh.tolist()
+    found: list[int] = clear(book_of(tree, charge, orders)).order_energy_wh.tolist()
+    return found
 
 
 def test_the_price_is_the_exact_middle_of_the_marginal_pair_in_half_units() -> None:
@@ -81,7 +83,7 @@ def test_a_bid_at_zero_meets_an_offer_at_zero() -> None:
 def test_every_step_trades_that_the_price_is_good_enough_for() -> None:
     orders = [bid(1, (10, 300), (10, 200), (10, 100)), offer(2, (15, 150))]
 
-    clearing = clear(Book.of(ONE_ZONE, 0, orders))
+    clearing = clear(book_of(ONE_ZONE, 0, orders))
 
     assert clearing.prices == (400,)
     assert clearing.step_energy_wh.tolist() == [10, 5, 0, 15]
@@ -108,7 +110,7 @@ def test_across_a_full_line_prices_differ_and_the_flow_is_the_limit() -> None:
     tree = ZoneTree.of([(0, 1_000, 700)])
     orders = [offer(1, (3_000, 100), zone=1), bid(2, (3_000, 300))]
 
-    clearing = clear(Book.of(tree, 0, orders))
+    clearing = clear(book_of(tree, 0, orders))
 
     assert clearing.prices == (600, 200)
     assert [zone.export_wh for zone in clearing.zones] == [0, 700]
@@ -151,7 +153,7 @@ def test_a_line_caps_the_share_of_its_zone() -> None:
 def test_an_order_that_is_void_by_its_maker_is_left_out() -> None:
     orders = [bid(1, (10, 900)), bid(2, (10, 200)), offer(3, (10, 100))]
 
-    clearing = clear(Book.of(ONE_ZONE, 0, orders, {0: VoidReason.INSOLVENT}))
+    clearing = clear(book_of(ONE_ZONE, 0, orders, {0: VoidReason.INSOLVENT}))
 
     assert clearing.order_energy_wh.tolist() == [0, 10, 10]
     assert clearing.prices == (300,)
@@ -162,7 +164,7 @@ def test_sums_of_the_widest_numbers_do_not_overflow(count: int) -> None:
     bids = [bid(account, (U32_MAX, U32_MAX)) for account in range(count)]
     offers = [offer(count + account, (U32_MAX, 0)) for account in range(count)]
 
-    clearing = clear(Book.of(ONE_ZONE, 0, bids + offers))
+    clearing = clear(book_of(ONE_ZONE, 0, bids + offers))
 
     assert clearing.prices == (U32_MAX,)
     assert clearing.volume_wh == count * U32_MAX
@@ -174,7 +176,7 @@ def test_shares_at_the_margin_are_exact_beyond_64_bits() -> None:
     offered = np.full(orders, U32_MAX, dtype=np.int64)
     book = Book(
         tree=ONE_ZONE,
-        charge=0,
+        charge=PriceMicroPerKwh(0),
         account=np.arange(orders + 1),
         zone=np.zeros(orders + 1, dtype=np.int64),
         side=np.r_[np.zeros(1, dtype=np.int64), np.ones(orders, dtype=np.int64)],

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from p2ptrade.domain.money import buyer_pays_rounded_up, seller_receives_rounded_down
 from p2ptrade.domain.order import Side
+from p2ptrade.domain.units import PriceHalfMicroPerKwh
 from p2ptrade.market import Book, Refusal, clear, parse_book, verify
 from p2ptrade.market.certificate import OPEN_ABOVE, OPEN_BELOW, tally
+from tests.support.clearing_books import half_prices
 
 PAGE = (Path(__file__).parents[3] / "docs" / "auction.md").read_text(encoding="utf-8")
 
@@ -28,9 +30,9 @@ def table(name: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
-def stated_prices() -> tuple[int, ...]:
+def stated_prices() -> tuple[PriceHalfMicroPerKwh, ...]:
     (numbers,) = re.findall(r"The certificate is \*\*([\d, ]+)\*\*", PAGE)
-    return tuple(int(number) for number in numbers.split(", "))
+    return half_prices(int(number) for number in numbers.split(", "))
 
 
 def test_the_stated_certificate_is_what_the_book_clears_at() -> None:
@@ -75,7 +77,7 @@ def test_what_the_page_says_is_refused_is_refused_for_that_reason() -> None:
     example = book()
 
     for prices, zone, reason in table("refusals"):
-        verdict = verify(example.tree, example.market_steps(), [int(price) for price in prices.split()])
+        verdict = verify(example.tree, example.market_steps(), half_prices(map(int, prices.split())))
 
         assert isinstance(verdict, Refusal)
         assert (str(verdict.zone), verdict.fault.value) == (zone, reason)
