@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p2ptrade.grid import Network, load_network
-from p2ptrade.grid.dlmp import FlowModel, optimal_flow
+from p2ptrade.grid.branch_flow import FlowModel
+from p2ptrade.grid.dlmp import optimal_flow
 from p2ptrade.grid.fixed_point import convergence_number, fixed_point, groups_of
 from p2ptrade.grid.network import BranchKind, Phase, Wires
 from p2ptrade.grid.pgm import PgmPowerFlow

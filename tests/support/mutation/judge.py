@@ -116,10 +116,10 @@ def main() -> None:
     os.dup2(2, 1)  # what pytest says is for people
     with redirect_stdout(sys.stderr):
         pytest.main(["--collect-only", *OPTIONS, *tests])
+    work: dict[str, Callable[[list[str]], Any]] = {"build": build, "optimize": optimize, "run": partial(run, tests)}
     for line in sys.stdin:
         ((task, names),) = json.loads(line).items()
-        work = {"build": build, "optimize": optimize, "run": partial(run, tests)}[task]
-        answer = in_fork(partial(work, names))
+        answer = in_fork(partial(work[task], names))
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

@@ -17,7 +17,7 @@ from slither.exceptions import SlitherException
 from slither.tools.mutator.mutators import all_mutators
 from slither.tools.mutator.mutators.abstract_mutator import AbstractMutator
 
-OPERATORS = [
+OPERATORS: list[Any] = [
     operator
     for _, operator in inspect.getmembers(all_mutators, inspect.isclass)
     if issubclass(operator, AbstractMutator) and operator is not AbstractMutator

@@ -28,9 +28,9 @@ def moved(transaction: int, sender: str, receiver: str, amount: int) -> CreditsE
 
 def issued(transaction: int, due: Due, amount: int | None = None, to: str | None = None) -> list[CreditsEvent]:
     fact = due.fact
-    values = {"rule": int(fact.rule), "to": to or fact.recipient, "amount": amount or due.amount_micro}
-    said = event("Issued", transaction, **values, reason=fact.reason)
-    return [said, moved(transaction, ZERO, values["to"], values["amount"])]
+    receiver, value = to or fact.recipient, amount or due.amount_micro
+    said = event("Issued", transaction, rule=int(fact.rule), to=receiver, amount=value, reason=fact.reason)
+    return [said, moved(transaction, ZERO, receiver, value)]
 
 
 # 1,000 deposited, 70 and 30 issued, 200 redeemed: 900 are left.

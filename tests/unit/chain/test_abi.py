@@ -5,15 +5,16 @@ from importlib import resources
 from typing import Any
 
 import pytest
-from eth_abi import encode
-from eth_utils import keccak
+from eth_abi.abi import encode
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
 from web3 import Web3
 from web3._utils.events import get_event_data
 
 from p2ptrade.chain import abi
 from p2ptrade.errors import ChainError, EnvironmentNotReadyError, InputError
 
-ADDRESS = "0x5FbDB2315678afecb367f032d93F642f64180aa3"
+ADDRESS = to_checksum_address("0x5FbDB2315678afecb367f032d93F642f64180aa3")
 ARTIFACTS = sorted(
     file.name.removesuffix(".json") for file in (resources.files("p2ptrade.chain") / "artifacts").iterdir()
 )
@@ -63,7 +64,8 @@ def test_every_event_of_a_contract_is_decoded_as_web3_does(contract: str) -> Non
     for entry in (entry for entry in raw_abi(contract) if entry["type"] == "event"):
         values = arguments(entry)
         event = abi.load(contract).events[entry["name"]]
-        indexed, plain = [], []
+        indexed: list[tuple[str, Any]] = []
+        plain: list[tuple[str, Any]] = []
         for parameter, kind, value in zip(entry["inputs"], event.inputs.types, values, strict=True):
             (indexed if parameter["indexed"] else plain).append((kind, value))
         if any(kind in ("string", "bytes") or kind.endswith("]") for kind, _ in indexed):

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from eth_account import Account
@@ -105,7 +106,7 @@ def test_password_comes_from_the_first_source_there_is(tmp_path: Path) -> None:
     (tmp_path / "pw").write_text("from file\n")
     (tmp_path / "relay").write_text("from credential\n")
 
-    every = {
+    every: dict[str, Any] = {
         "password_file": tmp_path / "pw",
         "credentials_folder": tmp_path,
         "from_environment": "from environment",

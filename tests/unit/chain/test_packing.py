@@ -1,8 +1,8 @@
 """Packed books, lists of seals and positions: the bytes by hand, the way back, and refusals of what is no book."""
 
 import pytest
-from eth_utils import keccak
 from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,7 +25,7 @@ from p2ptrade.chain.packing import (
 )
 from p2ptrade.domain.order import Side
 from p2ptrade.domain.position import Position
-from p2ptrade.domain.units import AccountId, AmountMicro
+from p2ptrade.domain.units import AccountId, AmountMicro, EnergyWh
 from p2ptrade.errors import InputError
 
 u32 = st.integers(0, 2**32 - 1)
@@ -85,7 +85,7 @@ def test_a_kind_that_the_contract_does_not_know_is_refused(kind: int) -> None:
 
 
 def test_pages_keep_a_superseded_seal_with_the_one_that_replaces_it() -> None:
-    book = [
+    book: list[BookRecord] = [
         UnopenedRecord(AccountId(1), b"a" * 32, arrival=0),
         SupersededRecord(AccountId(2), b"b" * 32),
         UnopenedRecord(AccountId(2), b"c" * 32, arrival=1),
@@ -114,7 +114,7 @@ def test_the_chain_of_own_seals_runs_over_sender_and_digest() -> None:
 
 @given(st.integers(-(2**31) + 1, 2**31 - 1), st.integers(0, 2**56 - 1), st.integers(0, 2**56 - 1))
 def test_a_position_comes_back_as_it_was(energy_wh: int, locked: int, release: int) -> None:
-    position = Position(AccountId(16), energy_wh, AmountMicro(locked), AmountMicro(release))
+    position = Position(AccountId(16), EnergyWh(energy_wh), AmountMicro(locked), AmountMicro(release))
 
     assert unpack_positions(pack_positions([position])) == [position]
     assert len(pack_positions([position])) == 22

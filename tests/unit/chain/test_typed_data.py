@@ -3,7 +3,8 @@
 import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
-from eth_utils import keccak
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,10 +24,11 @@ from p2ptrade.chain.typed_data import (
     sign,
 )
 from p2ptrade.domain.order import Side, Step
+from p2ptrade.domain.units import EnergyWh, PriceMicroPerKwh
 from p2ptrade.errors import InputError
 
 KEY = SigningKey.from_secret(bytes(31) + b"\x07")
-DOMAIN = auction_domain(1337, "0x5FbDB2315678afecb367f032d93F642f64180aa3")
+DOMAIN = auction_domain(1337, to_checksum_address("0x5FbDB2315678afecb367f032d93F642f64180aa3"))
 ORDER_OF_CURVE = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 words = st.binary(min_size=32, max_size=32)
@@ -89,14 +91,14 @@ def test_who_knows_only_the_hash_of_the_terms_gets_the_same_digest(order: OrderM
     "other",
     [
         Domain("p2ptrade", 1338, DOMAIN.verifying_contract),
-        Domain("p2ptrade", 1337, "0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512"),
+        Domain("p2ptrade", 1337, to_checksum_address("0xe7f1725E7734CE288F8367e1Bb143E90bb3F0512")),
         Domain("p2ptrade-settlement", 1337, DOMAIN.verifying_contract),
         Domain("p2ptrade", 1337, DOMAIN.verifying_contract, "2"),
     ],
     ids=["chain", "contract", "name", "version"],
 )
 def test_signature_for_another_domain_recovers_to_somebody_else(other: Domain) -> None:
-    message = OrderMessage(1, 16, Side.BID, (Step(1000, 200_000),), bytes(16))
+    message = OrderMessage(1, 16, Side.BID, (Step(EnergyWh(1000), PriceMicroPerKwh(200_000)),), bytes(16))
 
     signature = sign(message, other, KEY)
 
@@ -145,7 +147,7 @@ def test_value_that_does_not_fit_its_type_is_refused(message: Message) -> None:
 
 
 def test_order_does_not_print_what_is_sealed() -> None:
-    order = OrderMessage(9, 16, Side.BID, (Step(123456, 654321),), b"secret-of-16-by.")
+    order = OrderMessage(9, 16, Side.BID, (Step(EnergyWh(123456), PriceMicroPerKwh(654321)),), b"secret-of-16-by.")
 
     shown = repr(order) + str(order)
 

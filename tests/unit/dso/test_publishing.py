@@ -2,6 +2,7 @@
 
 from p2ptrade.domain.grid_data import GridData
 from p2ptrade.domain.slot import slot_at
+from p2ptrade.domain.units import AccountId, SlotNumber
 from p2ptrade.dso.operator import limits_of, schedule_of
 from p2ptrade.dso.service import SLOTS_A_STEP, Publisher
 from p2ptrade.grid import Forecast, topology_hash
@@ -14,9 +15,9 @@ def publisher(world: World, outbox: FakeOutbox | None, ahead: int = 3) -> Publis
     return Publisher(world.chain, world.forecaster, MODEL, WINDOWS, ahead, outbox)
 
 
-def slots_in(call: bytes) -> list[int]:
+def slots_in(call: bytes) -> list[SlotNumber]:
     size = 8 + len(GridData.unpack(limits_of(MODEL, SLOT, QUIET, PARTICIPANTS).pack()).pack())
-    return [int.from_bytes(call[at : at + 8], "big") for at in range(0, len(call), size)]
+    return [SlotNumber(int.from_bytes(call[at : at + 8], "big")) for at in range(0, len(call), size)]
 
 
 def test_first_slot_published_is_the_first_that_is_still_in_time() -> None:
@@ -27,7 +28,7 @@ def test_first_slot_published_is_the_first_that_is_still_in_time() -> None:
     (call,) = outbox.sent.values()
     first = slots_in(call)[0]
     assert WINDOWS.limits_due(first) > world.chain.time_s
-    assert WINDOWS.limits_due(first - 1) <= world.chain.time_s
+    assert WINDOWS.limits_due(SlotNumber(first - 1)) <= world.chain.time_s
     assert slots_in(call) == [first, first + 1, first + 2]
 
 
@@ -45,8 +46,8 @@ def test_nothing_more_is_sent_while_a_transaction_waits() -> None:
 def test_slots_that_are_published_already_are_left_alone() -> None:
     world, outbox = World(), FakeOutbox()
     publishing = publisher(world, outbox)
-    first = slot_at(world.chain.time_s + WINDOWS.limits_lead_s) + 1
-    for slot in (first, first + 1):
+    first = SlotNumber(slot_at(world.chain.time_s + WINDOWS.limits_lead_s) + 1)
+    for slot in (first, SlotNumber(first + 1)):
         world.chain.grid[slot] = limits_of(MODEL, slot, QUIET, PARTICIPANTS)
 
     publishing.step()
@@ -100,7 +101,7 @@ def test_base_flow_of_those_who_do_not_trade_narrows_the_limits() -> None:
 
 def test_schedule_is_the_forecast_moved_out_to_the_position() -> None:
     forecast = Forecast((-500, 800, 300), (0, 0, 0))
-    seller, buyer = 17, 16
+    seller, buyer = AccountId(17), AccountId(16)
 
     larger = schedule_of(MODEL, SLOT, forecast, PARTICIPANTS, {seller: 900, buyer: -900})
     smaller = schedule_of(MODEL, SLOT, forecast, PARTICIPANTS, {seller: 100, buyer: -100})

@@ -10,7 +10,7 @@ from p2ptrade.chain.signatures import recover
 from p2ptrade.chain.typed_data import VerdictMessage, prices_hash
 from p2ptrade.domain.grid_data import GridData
 from p2ptrade.domain.order import Side
-from p2ptrade.domain.units import AccountId
+from p2ptrade.domain.units import AccountId, EnergyWh, PriceMicroPerKwh
 from p2ptrade.errors import EnvironmentNotReadyError, InputError, RefusedError
 from p2ptrade.grid import Forecast, Rules
 from p2ptrade.transport.schemas.grid import ApprovedVerdict, LimitKind, RefusedVerdict
@@ -100,8 +100,9 @@ def test_prices_beside_the_optimum_are_refused_with_their_zone() -> None:
 
 def test_wider_limits_or_other_charges_than_published_are_refused() -> None:
     world = World()
-    wider = replace(WIDE, zones=(WIDE.zones[0], replace(WIDE.zones[1], export_wh=WIDE.zones[1].export_wh + 1)))
-    cheaper = replace(WIDE, charges=replace(WIDE.charges, c1_micro_per_kwh=WIDE.charges.c1_micro_per_kwh - 1))
+    more, less = EnergyWh(WIDE.zones[1].export_wh + 1), PriceMicroPerKwh(WIDE.charges.c1_micro_per_kwh - 1)
+    wider = replace(WIDE, zones=(WIDE.zones[0], replace(WIDE.zones[1], export_wh=more)))
+    cheaper = replace(WIDE, charges=replace(WIDE.charges, c1_micro_per_kwh=less))
 
     for grid in (wider, cheaper):
         with pytest.raises(InputError):

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from eth_utils.address import to_checksum_address
+
 from p2ptrade.chain.keys import SigningKey
 from p2ptrade.chain.typed_data import reading_domain
 from p2ptrade.domain.battery import Battery
@@ -26,7 +28,7 @@ FIRST = SlotNumber(2_000_000)
 ALICE, BOB = AccountId(16), AccountId(17)
 BATTERY = Battery(EnergyWh(4_000), EnergyWh(800))
 DAYS_S = 3 * 86_400
-DOMAIN = reading_domain(1337, "0x00000000000000000000000000000000000000AA")
+DOMAIN = reading_domain(1337, to_checksum_address("0x00000000000000000000000000000000000000AA"))
 KEY = SigningKey.from_secret(b"\x01" * 32)
 
 

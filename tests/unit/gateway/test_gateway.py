@@ -1,5 +1,6 @@
 """The gateway's cycle: nothing is lost and nothing doubled, whatever is away and wherever it is killed."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from p2ptrade.domain.slot import start_of
 from p2ptrade.domain.units import EnergyWh, SlotNumber
 from p2ptrade.gateway.gaps import Gap, find_gaps
 from p2ptrade.gateway.ports import EnvelopeBounds, SlotOutcome
+from p2ptrade.metering.meter import RegisterSample
 from p2ptrade.store import Database
 from p2ptrade.store.gateway import GatewayTable
 from tests.unit.gateway.gateway_world import (
@@ -189,7 +191,9 @@ def test_what_was_estimated_is_signed_again_when_the_meter_can_tell_it(world: Wo
     assert table.last_readings()[ALICE].reading.slot == FIRST + 5
 
 
-def test_a_meter_is_asked_again_once_a_slot_and_only_within_the_correction_window(world: World) -> None:
+def test_a_meter_is_asked_again_once_a_slot_and_only_within_the_correction_window(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.meters = {}
     world.silence = (start_of(SlotNumber(FIRST + 2)), start_of(SlotNumber(FIRST + 2)))
     gateway = world.gateway()
@@ -197,7 +201,12 @@ def test_a_meter_is_asked_again_once_a_slot_and_only_within_the_correction_windo
     asked: list[int] = []
     meter = gateway.connected[0].meter
     read = meter.read
-    meter.read = lambda after_s, until_s: asked.append(after_s) or read(after_s, until_s)  # type: ignore[method-assign, func-returns-value]
+
+    def counted(after_s: int, until_s: int) -> Sequence[RegisterSample]:
+        asked.append(after_s)
+        return read(after_s, until_s)
+
+    monkeypatch.setattr(meter, "read", counted)
 
     world.at_end_of(FIRST + 3)
     for _ in range(3):

@@ -50,10 +50,11 @@ def safe(network: Network, injections_wh: list[list[int]], tolerance: float = 0.
 def least_by_raster(scheduled: tuple[int, int], traded: tuple[int, int], beside: int) -> float:
     """Return the cost of the cheapest safe pair of cuts: each cut squared over what it is cut from."""
     tops = [max(abs(wh) - RULES.floor_wh, 0) for wh in scheduled]
-    pairs = list(itertools.product(*(range(0, top + RASTER_WH, RASTER_WH) for top in tops)))
+    buyers, sellers = (range(0, top + RASTER_WH, RASTER_WH) for top in tops)
+    pairs = list(itertools.product(buyers, sellers))
     pairs = [pair for pair in pairs if all(cut <= top for cut, top in zip(pair, tops, strict=True))]
     rows = [row for pair in pairs for row in scenarios(scheduled, traded, pair, beside)]
-    verdicts = safe(NETWORK, rows).reshape(len(pairs), 3).all(axis=1)
+    verdicts = np.asarray(safe(NETWORK, rows).reshape(len(pairs), 3).all(axis=1))
     return min(cost(scheduled, pair) for pair, ok in zip(pairs, verdicts, strict=True) if ok)
 
 

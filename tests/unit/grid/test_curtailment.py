@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from p2ptrade.domain.grid_data import Charges, GridData
-from p2ptrade.domain.units import AccountId, PriceMicroPerKwh, SlotNumber
+from p2ptrade.domain.units import AccountId, EnergyWh, PriceMicroPerKwh, SlotNumber
 from p2ptrade.errors import InputError
 from p2ptrade.grid import (
     GridDecision,
@@ -317,7 +317,7 @@ def test_each_envelope_proves_itself_against_the_signed_root(
     for envelope in decision.envelopes:
         proof = proofs[envelope.account]
         assert verify_proof(envelope.leaf(schedule.slot), proof, decision.envelope_root)
-        forged = replace(envelope, export_wh=envelope.export_wh + 1)
+        forged = replace(envelope, export_wh=EnergyWh(envelope.export_wh + 1))
         assert not verify_proof(forged.leaf(schedule.slot), proof, decision.envelope_root)
 
 

@@ -6,6 +6,7 @@ W0, W1 and W7 are worked by hand or solved by power-grid-model and OpenDSS alike
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -21,7 +22,8 @@ from p2ptrade.grid.sensitivity import sensitivity
 from p2ptrade.grid.verdict import Limit
 from tests.support.networks import BASE_W, FOUR_BUS_VAR, FOUR_BUS_W, four_bus, injections, line, symmetric
 
-ENGINES = [FixedPointPowerFlow, PgmPowerFlow]
+Engine = Callable[[Network], PowerFlow]
+ENGINES: list[Engine] = [FixedPointPowerFlow, PgmPowerFlow]
 NETWORKS = packaged_names("networks", ".json")
 
 
@@ -50,7 +52,7 @@ def single_phase_line() -> Network:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_two_bus_line_has_the_voltage_of_the_closed_form(engine: type[PowerFlow]) -> None:
+def test_a_two_bus_line_has_the_voltage_of_the_closed_form(engine: Engine) -> None:
     flow = engine(two_bus()).solve(np.array([[-0.5 * BASE_W]]), np.array([[-0.2 * BASE_W]]))
 
     assert flow.voltage_pu[0, 1] == pytest.approx(0.987851918, abs=1e-8)
@@ -61,7 +63,7 @@ def test_a_two_bus_line_has_the_voltage_of_the_closed_form(engine: type[PowerFlo
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_radial_network_with_reverse_flow_has_the_known_voltages_currents_and_losses(engine: type[PowerFlow]) -> None:
+def test_a_radial_network_with_reverse_flow_has_the_known_voltages_currents_and_losses(engine: Engine) -> None:
     flow = engine(four_bus()).solve(FOUR_BUS_W[None], FOUR_BUS_VAR[None])
 
     assert flow.voltage_pu[0, 1:] == pytest.approx([0.996280913, 0.983056330, 1.008175700], abs=1e-8)
@@ -79,7 +81,7 @@ def test_a_radial_network_with_reverse_flow_has_the_known_voltages_currents_and_
     ],
 )
 def test_a_single_phase_load_moves_the_other_phases_the_other_way(
-    engine: type[PowerFlow], power_w: float, voltages_v: list[float], current_a: float, source_w: float
+    engine: Engine, power_w: float, voltages_v: list[float], current_a: float, source_w: float
 ) -> None:
     flow = engine(single_phase_line()).solve(np.array([[power_w]]), np.array([[0.0]]))
 
@@ -159,7 +161,7 @@ def test_single_precision_is_good_enough_for_screening() -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_load_beyond_what_a_line_can_carry_does_not_converge(engine: type[PowerFlow]) -> None:
+def test_a_load_beyond_what_a_line_can_carry_does_not_converge(engine: Engine) -> None:
     # A voltage exists only while |s| (|z| + r p/|s| + x q/|s|) < 1/2; here P = 20 pu over 0.02 + j0.01.
     flow = engine(two_bus()).solve(np.array([[-20 * BASE_W]]), np.array([[0.0]]))
 

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from p2ptrade.domain.units import AmountMicro, EnergyWh, PriceMicroPerKwh
 from p2ptrade.errors import GridError, InputError
 from p2ptrade.grid import check_injections, load_network, zones_from_cuts
+from p2ptrade.grid.branch_flow import FlowModel, Offer
 from p2ptrade.grid.congestion import Use, congestion_fees, redispatch_cost_rounded_up
-from p2ptrade.grid.dlmp import FlowModel, Offer, OptimalFlow, optimal_flow
+from p2ptrade.grid.dlmp import OptimalFlow, optimal_flow
 from p2ptrade.grid.losses import LossRule, allocate_losses, loss_weights, slot_losses
 from p2ptrade.grid.network import Network
 from p2ptrade.grid.network_charge import ChargeRule, NetworkCharge, charge_rounded_down, halves

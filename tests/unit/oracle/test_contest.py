@@ -8,7 +8,8 @@ from p2ptrade.domain.metered import MeteredAccount
 from p2ptrade.domain.reading import NO_PREDECESSOR, Quality, Reading, Registers, SignedReading
 from p2ptrade.domain.slot import end_of
 from p2ptrade.domain.units import AccountId, EnergyWh, EpochSeconds, SlotNumber
-from p2ptrade.oracle.contest import Neighbours, Standing, verdict_of, why_not_used
+from p2ptrade.oracle.better import Neighbours
+from p2ptrade.oracle.contest import Standing, verdict_of, why_not_used
 from p2ptrade.oracle.facts import Contest
 
 ALICE, SLOT = AccountId(16), SlotNumber(2_000_000)

@@ -182,6 +182,11 @@ class FakeOutbox:
             return None
         return Outgoing(intent, 0, 1337, "0x", 0, 0, b"", b"", OutgoingState.FINAL, succeeded=True)
 
+    def wait(self, intent: str) -> Outgoing:
+        found = self.find(intent)
+        assert found is not None
+        return found
+
     def advance(self) -> list[Outgoing]:
         return []
 

@@ -1,6 +1,7 @@
 """What the relay takes, gives its receipt for, and refuses."""
 
 import pytest
+from eth_utils.address import to_checksum_address
 
 from p2ptrade.chain.keys import SigningKey
 from p2ptrade.chain.typed_data import Domain, OrderMessage, auction_domain
@@ -11,8 +12,8 @@ from p2ptrade.domain.units import AccountId, AmountMicro, EnergyWh, PriceMicroPe
 from p2ptrade.relay.seals import take_in
 
 SLOT = SlotNumber(1_979_000)
-DOMAIN = auction_domain(1337, "0x5FbDB2315678afecb367f032d93F642f64180aa3")
-OTHER_CHAIN = auction_domain(1, "0x5FbDB2315678afecb367f032d93F642f64180aa3")
+DOMAIN = auction_domain(1337, to_checksum_address("0x5FbDB2315678afecb367f032d93F642f64180aa3"))
+OTHER_CHAIN = auction_domain(1, to_checksum_address("0x5FbDB2315678afecb367f032d93F642f64180aa3"))
 ANNA = SigningKey.from_secret(b"\x01" * 32)
 BEN = SigningKey.from_secret(b"\x02" * 32)
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from eth_utils.address import to_checksum_address
 
 from p2ptrade.chain.keys import SigningKey
 from p2ptrade.chain.packing import BookRecord, OpenedRecord, SupersededRecord, UnopenedRecord, pack_book
@@ -15,7 +16,7 @@ from p2ptrade.market import clear
 from p2ptrade.transport.book_reading import BookContext, judge_record, opened_digest, read_book
 
 SLOT = SlotNumber(1_979_000)
-DOMAIN = auction_domain(1337, "0x5FbDB2315678afecb367f032d93F642f64180aa3")
+DOMAIN = auction_domain(1337, to_checksum_address("0x5FbDB2315678afecb367f032d93F642f64180aa3"))
 KEY, OTHER = SigningKey.from_secret(b"\x01" * 32), SigningKey.from_secret(b"\x02" * 32)
 ACCOUNT = AccountId(16)
 STEPS = ((1_000, 200_000), (500, 150_000))

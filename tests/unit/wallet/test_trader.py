@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from eth_utils.address import to_checksum_address
 
 from p2ptrade.chain.keys import SigningKey
 from p2ptrade.chain.packing import ticket
@@ -32,7 +33,7 @@ from p2ptrade.wallet.strategy import Intention
 from p2ptrade.wallet.trader import Trader, recovered
 
 SLOT = SlotNumber(1_979_000)
-DOMAIN = auction_domain(1337, "0x5FbDB2315678afecb367f032d93F642f64180aa3")
+DOMAIN = auction_domain(1337, to_checksum_address("0x5FbDB2315678afecb367f032d93F642f64180aa3"))
 RELAY = SigningKey.from_secret(b"\x07" * 32)
 THIEF = SigningKey.from_secret(b"\x08" * 32)
 KEYS = {AccountId(number): SigningKey.from_secret(bytes([number]) * 32) for number in (16, 17)}
@@ -193,7 +194,7 @@ def test_an_own_seal_counts_instead_of_the_relayed_one_once_it_is_in_a_block(tmp
 
 def test_salts_differ_by_key_slot_counter_and_market_and_are_found_again() -> None:
     anna, ben = KEYS[AccountId(16)], KEYS[AccountId(17)]
-    other_market = auction_domain(1, "0x5FbDB2315678afecb367f032d93F642f64180aa3")
+    other_market = auction_domain(1, to_checksum_address("0x5FbDB2315678afecb367f032d93F642f64180aa3"))
     salts = {
         Salts(anna, DOMAIN).salt(SLOT, 0),
         Salts(anna, DOMAIN).salt(SLOT, 1),
