@@ -47,7 +47,7 @@ def trade_and_settle(
 
     group, meters = Group(world, folder), meters_of(world)
     for member in group.members:
-        member.oracle.chain._first_priced = SLOT  # type: ignore[attr-defined]
+        member.view._first_priced = SLOT
     read_all(world, group, meters, SlotNumber(SLOT - 1), dict.fromkeys(range(4), 0))
     read_all(world, group, meters, SLOT, {who: wh for who, wh in metered_wh.items() if who != SILENT})
     take_time(world, group, TIMEOUT_S)

@@ -75,7 +75,7 @@ class Stage:
         self.group = Group(world, folder)
         self.first = SlotNumber(max(DAY * 96, slot_at(world.market.client.now_s())) + 2)
         for member in self.group.members:
-            member.oracle.chain._first_priced = self.first
+            member.view._first_priced = self.first
         self.account = min(home.account for home in world.homes)
         self.meters = {
             home.account: ProfileMeter(self.first, USED_WH if home.account == self.account else [100] * 4)

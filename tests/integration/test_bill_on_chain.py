@@ -10,7 +10,7 @@ from p2ptrade.chain.contracts.settlement import SettlementState
 from p2ptrade.cli.wallet_reports import leaf_of
 from p2ptrade.domain.merkle import verify_proof
 from p2ptrade.domain.slot import end_of, slot_at, start_of
-from p2ptrade.domain.units import AccountId, SlotNumber
+from p2ptrade.domain.units import AccountId, AmountMicro, SlotNumber
 from p2ptrade.transport.clients import OracleClient
 from p2ptrade.wallet.bill import BillLine, make_bill
 from p2ptrade.wallet.bill_source import read_bill_lines
@@ -20,6 +20,8 @@ from tests.integration.test_relay_on_chain import COMMIT_LEAD_S, Day, bid, offer
 from tests.support.oracles import Group
 from tests.support.small_market import SmallMarket, small_market
 
+Settled = tuple[Group, dict[AccountId, AmountMicro]]
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallMarket]:
@@ -28,9 +30,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallMarket]:
 
 
 @pytest.fixture(scope="module")
-def settled(
-    world: SmallMarket, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Group, dict[AccountId, int]]]:
+def settled(world: SmallMarket, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settled]:
     """A settled slot, and what the homes had before."""
     before = {home.account: world.market.ledger.cash(home.account) for home in world.homes}
     group = trade_and_settle(world, tmp_path_factory.mktemp("day"))
@@ -44,7 +44,7 @@ def line_of(world: SmallMarket, who: int) -> BillLine:
 
 
 @pytest.mark.parametrize("who", [BUYER, SELLER, SILENT, IDLE])
-def test_the_total_of_a_bill_is_what_moved_in_the_ledger(world: SmallMarket, settled, who: int) -> None:  # type: ignore[no-untyped-def]
+def test_the_total_of_a_bill_is_what_moved_in_the_ledger(world: SmallMarket, settled: Settled, who: int) -> None:
     _, before = settled
     account = world.homes[who].account
 
@@ -57,7 +57,7 @@ def test_the_total_of_a_bill_is_what_moved_in_the_ledger(world: SmallMarket, set
     assert sum(since) == moved
 
 
-def test_a_bill_names_trade_imbalance_and_correction(world: SmallMarket, settled) -> None:  # type: ignore[no-untyped-def]
+def test_a_bill_names_trade_imbalance_and_correction(world: SmallMarket, settled: Settled) -> None:
     buyer, seller, silent, idle = (line_of(world, who).sums for who in (BUYER, SELLER, SILENT, IDLE))
 
     assert (buyer.bought_wh, buyer.withdrawn_wh) == (1_000, 1_300)
@@ -72,7 +72,7 @@ def test_a_bill_names_trade_imbalance_and_correction(world: SmallMarket, settled
 
 def test_a_line_names_its_transactions_and_is_provisional_no_more_once_it_was_corrected(
     world: SmallMarket,
-    settled,  # type: ignore[no-untyped-def]
+    settled: Settled,
 ) -> None:
     silent, buyer = line_of(world, SILENT), line_of(world, BUYER)
 
@@ -87,7 +87,7 @@ def test_a_line_names_its_transactions_and_is_provisional_no_more_once_it_was_co
     assert [receipt.succeeded for receipt in receipts if receipt] == [True, True]
 
 
-def test_a_reading_is_proven_against_the_root_on_the_chain(world: SmallMarket, settled) -> None:  # type: ignore[no-untyped-def]
+def test_a_reading_is_proven_against_the_root_on_the_chain(world: SmallMarket, settled: Settled) -> None:
     group, _ = settled
     account = world.homes[SELLER].account
     oracle = OracleClient("http://oracle-0.test", transport=group.lines[0])
@@ -105,7 +105,7 @@ def test_a_reading_is_proven_against_the_root_on_the_chain(world: SmallMarket, s
 
 def test_a_trade_that_was_never_settled_and_given_back_is_on_no_bill(
     world: SmallMarket,
-    settled,  # type: ignore[no-untyped-def]
+    settled: Settled,
     tmp_path: Path,
 ) -> None:
     market, buyer, seller = world.market, world.homes[BUYER].account, world.homes[SELLER].account

@@ -64,7 +64,7 @@ def settle(stage: Stage, net_wh: dict[AccountId, int], quality: Quality = Qualit
     for member in stage.group.members:
         send(member, [reading])
     stage.rounds(3)
-    assert stage.state is SettlementState.SETTLED
+    assert stage.state() is SettlementState.SETTLED
     stage.group.lines[DEAD].cut = True
 
 
@@ -103,7 +103,7 @@ def test_what_a_lying_quorum_settled_is_put_right_by_the_reading_that_the_oracle
     settle(stage, {account: 1_000})
     assert before[account] - stage.cash()[account] == 2 * retail
     for index in ALIVE:
-        stage.group.restart(index).oracle.chain._first_priced = stage.slot
+        stage.group.restart(index).view._first_priced = stage.slot
 
     contest(stage, account, stage.meters[account].readings[-1])
     stage.rounds(4, *ALIVE)
@@ -231,7 +231,7 @@ def test_oracles_that_are_killed_after_every_step_correct_a_contested_slot_once(
 
     for _ in range(8):
         for index in ALIVE:
-            stage.group.restart(index).oracle.chain._first_priced = stage.slot
+            stage.group.restart(index).view._first_priced = stage.slot
             stage.group.members[index].oracle.step()
         stage.later(TAKEOVER_S)
 

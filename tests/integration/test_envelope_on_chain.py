@@ -108,7 +108,7 @@ class Street:
             for member in self.group.members:
                 send(member, readings)
         for member in self.group.members:
-            member.oracle.chain._first_priced = slot
+            member.view._first_priced = slot
         for _ in range(4):
             self.group.step()
             self.world.warp_to(self.world.market.client.now_s() + int(4 * TAKEOVER_S))
@@ -143,10 +143,12 @@ class Street:
             market.client, market.auction, market.ledger, market.grid_limits, market.relay_stake, market.first_block
         )
         store = RelayTable(Database.open(self.folder / "relay.sqlite"), "market")
-        common = {"domain": market.auction_domain, "windows": market.auction.windows(), "commit_lead_s": COMMIT_LEAD_S}
-        relay = Relay(chain=view, store=store, outbox=outbox, operator=self.operator, **common)
+        domain, windows = market.auction_domain, market.auction.windows()
+        relay = Relay(view, store, outbox, self.operator, domain, windows, COMMIT_LEAD_S)
         info = RelayInfo(chain_id=market.client.chain_id, auction=market.auction.address, relay=outbox.sender)
-        desk = Desk(chain=view, store=store, key=outbox._key, **common)
+        desk = Desk(
+            chain=view, store=store, key=outbox._key, domain=domain, windows=windows, commit_lead_s=COMMIT_LEAD_S
+        )
         app = make_relay_app(desk, relay, info, Health())
         return relay, RelayClient("http://relay.test", transport=TestClient(app)._transport)
 
@@ -171,8 +173,10 @@ def test_who_ignores_its_envelope_pays_for_what_it_fed_in_beyond_and_who_keeps_i
     before = street.cash()
     street.clear(kept)
     (bounds,) = [each for each in RemoteDso(street.operator).envelopes(kept) if each.account == street.seller]
-    root = market.auction.cleared(kept, first=0).envelope_root
-    assert verify_proof(Envelope(bounds.account, bounds.import_wh, bounds.export_wh).leaf(kept), bounds.proof, root)
+    cleared = market.auction.cleared(kept, first=0)
+    assert cleared is not None
+    leaf = Envelope(bounds.account, bounds.import_wh, bounds.export_wh).leaf(kept)
+    assert verify_proof(leaf, bounds.proof, cleared.envelope_root)
     assert TRADED_WH < bounds.export_wh < FORECAST_WH
 
     street.settle(kept, bounds.export_wh)

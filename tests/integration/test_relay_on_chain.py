@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from p2ptrade.audit.books import audit_books
-from p2ptrade.chain.contracts.double_auction import SlotPhase, Submission
+from p2ptrade.chain.contracts.double_auction import ClearedSlot, SlotPhase, Submission
 from p2ptrade.chain.packing import unpack_positions, unpack_voids
 from p2ptrade.domain.grid_data import GridData
 from p2ptrade.domain.order import Side, Step, VoidReason
@@ -26,7 +26,7 @@ from p2ptrade.store.wallet import WalletTable
 from p2ptrade.transport.book_reading import BookContext, read_book
 from p2ptrade.transport.clients import RelayClient
 from p2ptrade.transport.daemon import Health
-from p2ptrade.transport.schemas.grid import VerdictRequest
+from p2ptrade.transport.schemas.grid import ApprovedVerdict, VerdictRequest
 from p2ptrade.transport.schemas.market import RelayInfo
 from p2ptrade.wallet.direct import DirectChannel
 from p2ptrade.wallet.strategy import Intention
@@ -66,15 +66,24 @@ class Day:
         """Start a relay, as a new process would, on what the old one left."""
         market = self.world.market
         outbox = self.world.outbox("relay")
-        view = AuctionView(
+        self.view = AuctionView(
             market.client, market.auction, market.ledger, market.grid_limits, market.relay_stake, market.first_block
         )
         store = RelayTable(Database.open(self.folder / "relay.sqlite"), "market")
-        common = {"domain": market.auction_domain, "windows": market.auction.windows(), "commit_lead_s": COMMIT_LEAD_S}
-        common["chunk_seals"] = self.chunk_seals
-        desk = Desk(chain=view, store=store, key=outbox._key, **common)
+        domain, windows = market.auction_domain, market.auction.windows()
+        desk = Desk(
+            chain=self.view,
+            store=store,
+            key=outbox._key,
+            domain=domain,
+            windows=windows,
+            commit_lead_s=COMMIT_LEAD_S,
+            chunk_seals=self.chunk_seals,
+        )
         operator = SigningOperator(self.world.outbox("dso")._key, market.auction_domain)
-        self.relay = Relay(chain=view, store=store, outbox=outbox, operator=operator, **common)
+        self.relay = Relay(
+            self.view, store, outbox, operator, domain, windows, COMMIT_LEAD_S, chunk_seals=self.chunk_seals
+        )
         info = RelayInfo(chain_id=market.client.chain_id, auction=market.auction.address, relay=outbox.sender)
         app = make_relay_app(desk, self.relay, info, Health())
         self.client = RelayClient("http://relay.test", transport=TestClient(app)._transport)
@@ -87,10 +96,15 @@ class Day:
             self.world.outbox("relay").wait(f"commit/{self.slot}")
         self.relay.step()
 
-    def cleared(self):  # type: ignore[no-untyped-def]
+    def cleared_or_none(self) -> ClearedSlot | None:
         if self.relay.outbox.find(f"clear/{self.slot}") is not None:
             self.world.outbox("relay").wait(f"clear/{self.slot}")
         return self.world.market.auction.cleared(self.slot, first=0)
+
+    def cleared(self) -> ClearedSlot:
+        found = self.cleared_or_none()
+        assert found is not None
+        return found
 
 
 @pytest.fixture
@@ -162,7 +176,9 @@ def test_relayed_orders_trade_and_survive_a_relay_killed_at_every_step(day: Day)
     # 264,000 is what the bid is worth without the charge of 36,000; the offer's rest is at the margin.
     assert positions(day) == {buyer: 1_000, seller: -1_000}
     assert day.cleared().prices == (2 * 100_000, 2 * 100_000)
-    assert day.relay.outbox.find(f"clear/{day.slot}").attempt == 0
+    sent = day.relay.outbox.find(f"clear/{day.slot}")
+    assert sent is not None
+    assert sent.attempt == 0
     assert unpack_voids(day.cleared().voids) == []
 
 
@@ -199,7 +215,7 @@ def test_an_order_that_nobody_opens_is_left_out_once_owners_had_their_time(day: 
     day.trader.open(day.slot)
 
     day.at(1700)
-    early = day.cleared()
+    early = day.cleared_or_none()
     day.at(1199)
 
     assert early is None
@@ -246,8 +262,9 @@ def test_anybody_can_clear_a_slot_from_public_data_and_the_relay_takes_note(day:
     request = VerdictRequest(
         slot=slot, round_number=1, pages=book.pages, prices_half_micro_per_kwh=prices, grid_data=book.grid_data
     )
-    verdict = day.relay.operator.verdict(request).signature
-    submission = Submission(slot, book.pages[0], prices, book.grid_data, b"", bytes(32), verdict)
+    verdict = day.relay.operator.verdict(request)
+    assert isinstance(verdict, ApprovedVerdict)
+    submission = Submission(slot, book.pages[0], prices, book.grid_data, b"", bytes(32), verdict.signature)
     outbox = day.world.outbox_of(stranger.key)
     outbox.submit("solve", market.auction.address, market.auction.clear_data(submission))
     outbox.wait("solve")
@@ -291,7 +308,7 @@ def test_anybody_fills_what_a_dead_relay_left_and_nobody_fills_it_twice(day: Day
     day.world.warp_to(start_of(day.slot) - 1800)
     day.trader.open(day.slot)
     work_until(day, SlotPhase.FILLING)
-    view, somebody = day.relay.chain, day.world.outbox_of(day.world.homes[0].key)
+    view, somebody = day.view, day.world.outbox_of(day.world.homes[0].key)
     day.world.warp_to(start_of(day.slot))
 
     assert fill_rest(day.slot, view, somebody) == 2

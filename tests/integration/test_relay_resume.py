@@ -25,7 +25,7 @@ from p2ptrade.config import DEV_ACCOUNTS
 from p2ptrade.demo.processes import Daemon
 from p2ptrade.domain.order import Side, Step
 from p2ptrade.domain.slot import slot_at, start_of
-from p2ptrade.domain.units import EnergyWh, PriceMicroPerKwh, SlotNumber
+from p2ptrade.domain.units import AccountId, EnergyWh, PriceMicroPerKwh, SlotNumber
 from p2ptrade.dso.app import make_dso_app
 from p2ptrade.store import Database
 from p2ptrade.store.wallet import WalletTable
@@ -99,7 +99,7 @@ def is_ready(url: str) -> bool:
         return False
 
 
-def four_orders(world: SmallMarket) -> dict[int, Intention]:
+def four_orders(world: SmallMarket) -> dict[AccountId, Intention]:
     def order(side: Side, energy_wh: int, limit: int) -> Intention:
         return Intention(side, (Step(EnergyWh(energy_wh), PriceMicroPerKwh(limit)),))
 

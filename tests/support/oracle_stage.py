@@ -1,12 +1,14 @@
 """A group of oracles on a small market, the homes' meters, and the slot that a test is about."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from p2ptrade.chain.contracts.settlement import SettlementState
 from p2ptrade.domain.slot import end_of, slot_at
-from p2ptrade.domain.units import AccountId, SlotNumber
+from p2ptrade.domain.units import AccountId, EnergyWh, SlotNumber
+from p2ptrade.oracle.energy import SlotEnergy
+from p2ptrade.oracle.facts import MeterPoint
 from tests.support.oracles import TAKEOVER_S, Group, meters_of, send
 from tests.support.small_market import DAY, SmallMarket
 
@@ -24,7 +26,7 @@ class Stage:
         self.slot = SlotNumber(max(FIRST, now) + 2)
         # The oracles of earlier tests settled up to here; what lies between is not this test's business.
         for member in self.group.members:
-            member.oracle.chain._first_priced = self.slot
+            member.view._first_priced = self.slot
         self.readings_of(SlotNumber(self.slot - 1), {})
 
     def readings_of(
@@ -56,7 +58,6 @@ class Stage:
             self.group.step(*indices)
             self.later(4 * TAKEOVER_S)
 
-    @property
     def state(self) -> SettlementState:
         return self.world.market.settlement.state(self.slot)
 
@@ -78,10 +79,11 @@ def report_instead(stage: Stage, index: int, account: AccountId, changed: Callab
     drafter = stage.group.members[index].oracle.drafter
     honest = drafter._energies
 
-    def dishonest(slot, points):  # type: ignore[no-untyped-def]
+    def dishonest(slot: SlotNumber, points: Mapping[AccountId, MeterPoint]) -> dict[AccountId, SlotEnergy | None]:
         energies = honest(slot, points)
         energy = energies[account]
-        energies[account] = replace(energy, metered_wh=changed(energy.metered_wh))
+        assert energy is not None
+        energies[account] = replace(energy, metered_wh=EnergyWh(changed(energy.metered_wh)))
         return energies
 
-    drafter._energies = dishonest
+    drafter._energies = dishonest  # type: ignore[method-assign]

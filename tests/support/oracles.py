@@ -51,7 +51,8 @@ class Line(httpx.BaseTransport):
         """Hand a request over."""
         if self.cut or self.app is None:
             raise httpx.ConnectError("nobody is there", request=request)
-        return TestClient(self.app)._transport.handle_request(request)
+        response: httpx.Response = TestClient(self.app)._transport.handle_request(request)
+        return response
 
 
 @dataclass
@@ -62,6 +63,7 @@ class Member:
     key: SigningKey
     folder: Path
     line: Line
+    view: MarketView
     oracle: Oracle
     desk: Desk
     outbox: Outbox
@@ -145,7 +147,7 @@ class Group:
             chain_id=market.client.chain_id, settlement=market.settlement.address, oracle=key.address, quorum=3
         )
         self.lines[index].app = make_oracle_app(desk, oracle, store, market.reading_domain, info, Health())
-        return Member(index, key, folder, self.lines[index], oracle, desk, outbox)
+        return Member(index, key, folder, self.lines[index], view, oracle, desk, outbox)
 
 
 @dataclass

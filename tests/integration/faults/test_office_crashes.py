@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -55,7 +56,7 @@ LIVES = (
 )
 PER_KWH, PER_REPORT, SUBSIDY = 7_000, 11, 30 * CREDIT
 FREE, PPM_PER_DAY, LOOKED_AT, DAYS_BETWEEN = 10 * CREDIT, 12_345, DAY, 9
-RULES = {
+RULES: dict[str, Any] = {
     "issuing": {
         "registration": {"rate_micro": CREDIT, "cap_micro_per_day": 3 * CREDIT},
         "clean_energy": {"rate_micro": PER_KWH, "cap_micro_per_day": CREDIT},
