@@ -12,6 +12,7 @@ three requests of milliseconds instead of dozens.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -25,16 +26,19 @@ from tests.support.platform import Platform
 from tests.support.settlement import SettlementStage
 
 Stage = TypeVar("Stage", Market, SettlementStage)
+Holder = TypeVar("Holder", Market, SettlementStage, Platform)
 
 
 class Noted(Receipt):
     """The receipt of a transaction that is run when somebody reads it."""
 
+    _read: Callable[[], TransactionReceipt]
+
     def __init__(self, chain: SimulatedChain, place: tuple[int, int]) -> None:
         object.__setattr__(self, "_read", partial(chain.receipt, place))  # the base is frozen
 
     @property
-    def raw(self) -> TransactionReceipt:  # type: ignore[override]
+    def raw(self) -> TransactionReceipt:
         return self._read()
 
 
@@ -93,13 +97,15 @@ class SimulatedChain(Chain):
 
 def on(chain: SimulatedChain, stage: Stage) -> Stage:
     """Return the same contracts, but played on a chain that forgets."""
-    platform: Platform = _moved(stage.platform, chain)
+    platform = _moved(stage.platform, chain)
     return _moved(replace(stage, platform=replace(platform, chain=chain)), chain)
 
 
-def _moved(holder: Any, chain: SimulatedChain) -> Any:
+def _moved(holder: Holder, chain: SimulatedChain) -> Holder:
     found = {field.name: getattr(holder, field.name) for field in fields(holder)}
-    moved = {name: replace(value, chain=chain) for name, value in found.items() if isinstance(value, Contract)}
+    moved: dict[str, Any] = {
+        name: replace(value, chain=chain) for name, value in found.items() if isinstance(value, Contract)
+    }
     return replace(holder, **moved)
 
 

@@ -6,8 +6,11 @@ When a signature is written in another way: then it is none. When somebody acts 
 to the second. When the DSO did not sign exactly this result: then there is none.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from random import Random
+from typing import Any
 
 import pytest
 from eth_hash.auto import keccak
@@ -480,7 +483,7 @@ def test_different_orders_never_share_a_digest(market: Market) -> None:
     # Pitfall "packed-encoding ambiguity": neighbours that differ by where one number ends, in the contract's own hash.
     random = Random(5)
     salt = bytes(16)
-    found = {}
+    found: dict[bytes, set[tuple[object, ...]]] = {}
     for _ in range(2000):
         steps = tuple(
             Step(EnergyWh(random.choice((1, 11, 0x0101, 0x010101))), PriceMicroPerKwh(random.choice((1, 11, 0x0101))))
@@ -508,7 +511,7 @@ def flipped(signature: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("change", [twin, flipped, lambda _: bytes(64), lambda _: b"\xff" * 64])
-def test_an_order_signed_in_another_way_is_not_signed(market: Market, change) -> None:
+def test_an_order_signed_in_another_way_is_not_signed(market: Market, change: Callable[[bytes], bytes]) -> None:
     slot = open_slot(market)
     account = min(slot.relayed)
     order, signature = slot.relayed[account]
@@ -562,12 +565,8 @@ def test_only_published_grid_data_or_a_tighter_form_of_it_is_kept(market: Market
     zones = slot.grid.zones
 
     def with_zone(index: int, **limits: int) -> tuple[ZoneLimits, ...]:
-        changed = {
-            "parent": zones[index].parent,
-            "import_wh": zones[index].import_wh,
-            "export_wh": zones[index].export_wh,
-        }
-        return (*zones[:index], ZoneLimits(**{**changed, **limits}), *zones[index + 1 :])
+        changed: dict[str, Any] = dict(limits)
+        return (*zones[:index], replace(zones[index], **changed), *zones[index + 1 :])
 
     market.chain.warp_to(slot.gate_s)
     loosened = [

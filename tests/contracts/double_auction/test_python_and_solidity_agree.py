@@ -129,7 +129,7 @@ def assert_agreement(market: Market, slot: Slot) -> int:
     assert tuple(unpack_voids(cleared["voids"])) == expected.voids
     totals = (expected.network_micro, expected.fee_micro, expected.rent_micro, expected.bought_wh)
     assert tuple(cleared["result"]) == (positions_hash(expected.positions), *totals, slot.root())
-    change = {position.account: -position.locked_micro for position in expected.positions}
+    change: dict[int, int] = {position.account: -position.locked_micro for position in expected.positions}
     change |= {account: -bond for account, bond in expected.forfeited.items()}
     change |= {ESCROW: expected.escrow_micro, BONDS: sum(expected.forfeited.values())}
     after = {account: state.cash_micro for account, state in market.accounts(touched).items()}
