@@ -46,7 +46,15 @@ from p2ptrade.domain.money import buyer_pays_rounded_up, cost_rounded_up, seller
 from p2ptrade.domain.order import Side, Step, VoidReason
 from p2ptrade.domain.participant import AccountState, CoverRules
 from p2ptrade.domain.position import Position
-from p2ptrade.domain.units import SLOT_SECONDS, AccountId, AmountMicro, EnergyWh, PriceMicroPerKwh, SlotNumber
+from p2ptrade.domain.units import (
+    SLOT_SECONDS,
+    AccountId,
+    AmountMicro,
+    EnergyWh,
+    PriceHalfMicroPerKwh,
+    PriceMicroPerKwh,
+    SlotNumber,
+)
 from p2ptrade.market import clear
 from p2ptrade.transport.book_reading import BookContext, read_book
 from tests.support.chain import CHAIN_ID, Chain, Contract, Key, Receipt
@@ -81,7 +89,7 @@ class Trader:
 class Expected:
     """What Python says that a book comes to."""
 
-    prices: tuple[int, ...]
+    prices: tuple[PriceHalfMicroPerKwh, ...]
     positions: tuple[Position, ...]
     voids: tuple[tuple[AccountId, VoidReason], ...]
     forfeited: dict[int, int]
