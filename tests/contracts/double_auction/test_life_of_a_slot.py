@@ -59,7 +59,7 @@ def clear_and_check(slot: Slot) -> Receipt:
     totals = (expected.network_micro, expected.fee_micro, expected.rent_micro, expected.bought_wh)
     assert slot.result == (positions_hash(expected.positions), *totals, slot.root())
     assert market.auction.call("isResult", slot.number, slot.result)
-    locked = {position.account: position.locked_micro for position in expected.positions}
+    locked: dict[int, int] = {position.account: position.locked_micro for position in expected.positions}
     for account, cash in before.items():
         assert market.platform.cash(account) == cash - locked.get(account, 0) - expected.forfeited.get(account, 0)
     assert market.platform.cash(ESCROW) == escrow + expected.escrow_micro
