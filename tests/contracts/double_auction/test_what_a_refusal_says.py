@@ -93,7 +93,8 @@ def test_an_account_is_told_in_full_however_high(market: Market) -> None:
     opened = OpenedRecord(highest, Side.BID, ((1, 1),), order.salt, arrival=0)
     unopened = UnopenedRecord(highest, order.digest(market.domain), arrival=0)
     replaced = [SupersededRecord(highest, order.digest(market.domain), arrival).pack() for arrival in (0, 1)]
-    slot.seal(*market.admit([0]), Side.BID, [(1, 1)])
+    (trader,) = market.admit([0])
+    slot.seal(trader, Side.BID, [(1, 1)])
     slot.seal_and_close()
     paged = PagedClearing.of(slot)
 
