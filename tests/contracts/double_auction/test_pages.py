@@ -10,12 +10,14 @@ accepted clearing: then anybody fills it, at any time, and until that the slot i
 from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
+from typing import Any
 
 import pytest
 
 from p2ptrade.chain.clearing_pages import Outcome
 from p2ptrade.chain.packing import positions_hash
 from p2ptrade.domain.order import Side, VoidReason
+from p2ptrade.domain.units import PriceHalfMicroPerKwh
 from tests.support.auction import CLEARED, LAPSED, OPENING, Market, Slot, Trader, star
 from tests.support.auction_pages import PagedClearing, close_in_chunks, signed
 from tests.support.chain import reverts
@@ -53,7 +55,7 @@ def check(slot: Slot, paged: PagedClearing, before: dict[int, int]) -> None:
     assert paged.voids == expected.voids
     totals = (expected.network_micro, expected.fee_micro, expected.rent_micro, expected.bought_wh)
     assert tuple(paged.cleared["result"][:5]) == (positions_hash(expected.positions), *totals)
-    locked = {position.account: position.locked_micro for position in expected.positions}
+    locked: dict[int, int] = {position.account: position.locked_micro for position in expected.positions}
     for account, cash in before.items():
         gone = {ESCROW: -expected.escrow_micro, BONDS: -sum(expected.forfeited.values())}.get(
             account, locked.get(account, 0) + expected.forfeited.get(account, 0)
@@ -260,7 +262,8 @@ def test_pages_of_one_clearing_are_none_of_another(market: Market) -> None:
         ("envelope_root", bytes(31) + b"\x01"),
         ("verdict", bytes(64)),
     ):
-        changed = replace(paged, clearing=replace(paged.clearing, **{name: value}), states=list(paged.states))
+        change: dict[str, Any] = {name: value}
+        changed = replace(paged, clearing=replace(paged.clearing, **change), states=list(paged.states))
         with reverts("UnknownState"):
             changed.judge()
         with reverts("NotTheDsosVerdict"):
@@ -297,7 +300,7 @@ def test_a_book_that_is_not_the_committed_one_is_refused_with_its_last_page(mark
 def test_a_wrong_certificate_is_refused_with_the_last_page(market: Market) -> None:
     slot = simple_slot(market, orders=4)
     paged = paged_of(slot)
-    prices = (paged.clearing.prices[0] + 2,)
+    prices = (PriceHalfMicroPerKwh(paged.clearing.prices[0] + 2),)
     paged.clearing = signed(slot, replace(paged.clearing, prices=prices))
     paged.judge()
 
@@ -379,6 +382,7 @@ def test_no_sequence_of_pages_clears_a_slot_otherwise(market: Market, seed: int)
     paged, other = paged_of(slot), PagedClearing.of(slot, chunk_seals=2, page_records=1)
     other.judge()
     refused = 0
+    error: str | None
     while model.filled < model.pages:
         kind = random.choice(["judge", "judge", "fill", "fill", "foreign", "header"])
         if kind == "foreign":
@@ -454,6 +458,7 @@ def test_an_accepted_slot_is_filled_after_its_window_and_cleared_with_the_last_p
 
     assert paged.positions == expected.positions
     assert cash_of(slot)[ESCROW] == before[ESCROW] + expected.escrow_micro
+    assert paged.cleared is not None
     market.auction.send("handOver", slot.number, paged.cleared["result"], sender=settlement)
 
 
