@@ -165,6 +165,14 @@ def test_a_planted_fault_stops_the_run_at_its_gate(project: Path, gate: str) -> 
     assert _gates_reached(result.stdout)[-1] == gate, result.stdout + result.stderr
 
 
+def test_a_wrong_type_in_a_test_stops_the_run(project: Path) -> None:
+    _write(project / "tests/test_sum.py", "def test_the_sum_is_right():\n    assert 1 + 1 == 2\n")
+
+    result = _make_test(project)
+
+    assert _gates_reached(result.stdout)[-1] == "mypy", result.stdout + result.stderr
+
+
 def test_an_interface_that_says_nothing_stops_the_run(project: Path) -> None:
     (project / "contracts/interfaces").mkdir()
     shutil.copy(ROOT / "contracts/interfaces/.solhint.json", project / "contracts/interfaces")
