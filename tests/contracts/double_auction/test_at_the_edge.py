@@ -12,7 +12,7 @@ one in between is nobody.
 """
 
 from collections.abc import Callable
-from itertools import combinations, permutations
+from itertools import combinations, count, permutations
 
 import coincurve
 import pytest
@@ -81,6 +81,18 @@ def test_an_order_is_signed_with_the_lower_of_the_two_forms(market: Market, s: i
     cleared = slot.clear().event(market.auction, "Cleared")
 
     assert unpack_voids(cleared["voids"]) == [(account, reason) for reason in voids]
+
+
+def test_a_verdict_has_all_its_64_bytes_and_no_more(market: Market) -> None:
+    slot = priced_slot(market)
+    prices = list(slot.expected().prices)
+    submissions = (slot.submission(prices=prices, envelopeRoot=root.to_bytes(32, "big")) for root in count())
+    *fields, verdict = next(each for each in submissions if each[-1].endswith(b"\0"))
+
+    for wrong in (b"", verdict[:-1], verdict + b"\0"):
+        with reverts("NotTheDsosVerdict"):
+            slot.clear([*fields, wrong])
+    slot.clear([*fields, verdict])
 
 
 def test_who_signs_has_every_bit_of_the_owners_address(market: Market) -> None:
