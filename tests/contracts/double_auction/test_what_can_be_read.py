@@ -9,6 +9,7 @@ data that is broken in one place, then the refusal names it. Given no DSO, then 
 from itertools import product
 
 import pytest
+from eth_abi.abi import encode
 from eth_hash.auto import keccak
 
 from p2ptrade.chain.packing import OpenedRecord, pack_positions, unpack_positions
@@ -27,6 +28,7 @@ from tests.support.auction import (
     Slot,
     deploy_market,
     one_zone,
+    priced_slot,
     star,
 )
 from tests.support.chain import CHAIN_ID, reverts
@@ -141,6 +143,19 @@ def test_who_is_the_dso_is_told_and_without_one_nothing_clears(market: Market) -
             slot.clear([*honest[:-1], verdict])
     market.auction.send("appointDso", market.dso, sender=market.platform.admin)
     slot.clear(honest)
+
+
+def test_what_is_kept_of_a_result_is_bound_to_all_of_it_by_248_bits(market: Market) -> None:
+    slot = priced_slot(market)
+    slot.clear()
+
+    kept = {
+        market.chain.rpc.call("eth_getStorageAt", market.auction.address, "0x" + keccak(key).hex(), "latest")
+        for key in (encode(["uint64", "uint256"], [slot.number, position]) for position in range(10))
+    }
+
+    result_hash = keccak(encode(["bytes32", "uint64", "uint64", "uint64", "uint56", "bytes32"], slot.result))
+    assert "0x01" + result_hash[1:].hex() in kept  # 1: cleared
 
 
 def test_a_refund_is_told(market: Market) -> None:
