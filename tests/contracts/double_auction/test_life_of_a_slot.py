@@ -367,6 +367,7 @@ def test_a_lapsed_slot_is_handed_over_as_such_and_an_open_one_is_not(market: Mar
     receipt = market.auction.send("handOver", slot.number, slot.result, sender=settlement)
 
     assert receipt.event(market.auction, "HandedOver")["phase"] == LAPSED
+    assert market.auction.call("phaseOf", slot.number) == LAPSED
 
 
 def altered(result: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
