@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from struct import Struct
 from typing import Final
 
 from eth_typing import ChecksumAddress
@@ -55,6 +56,7 @@ RESERVE: Final = 2 * CREDIT
 LEAD_S: Final = 3600
 NOTICE_S: Final = 12 * 3600
 MAX_U256: Final = 2**256 - 1
+_MOVED: Final = Struct(">Iq")  # an entry of the ledger's event
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,11 @@ def deploy_platform(chain: Chain) -> Platform:
 def pack_entries(*moves: tuple[int, int]) -> list[int]:
     """Return ledger entries of (account, delta)."""
     return [account << 64 | delta & (2**64 - 1) for account, delta in moves]
+
+
+def unpack_moved(entries: bytes) -> list[tuple[int, int]]:
+    """Return the (account, delta) that an event says took effect."""
+    return list(_MOVED.iter_unpack(entries))
 
 
 def pack_accounts(accounts: list[int]) -> bytes:

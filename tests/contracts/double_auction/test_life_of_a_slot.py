@@ -39,7 +39,7 @@ from tests.support.auction import (
 )
 from tests.support.chain import Receipt, reverts
 from tests.support.platform import BONDS as BONDS_ACCOUNT
-from tests.support.platform import CREDIT, ESCROW
+from tests.support.platform import CREDIT, ESCROW, unpack_moved
 
 CHARGES = Charges(*(PriceMicroPerKwh(part) for part in (20_000, 5_000, 3_000, 2_000)))
 
@@ -64,6 +64,11 @@ def clear_and_check(slot: Slot) -> Receipt:
         assert market.platform.cash(account) == cash - locked.get(account, 0) - expected.forfeited.get(account, 0)
     assert market.platform.cash(ESCROW) == escrow + expected.escrow_micro
     assert market.platform.cash(BONDS_ACCOUNT) == bonds + sum(expected.forfeited.values())
+    moved = [(account, -amount) for account, amount in (*locked.items(), *expected.forfeited.items())]
+    moved += [(ESCROW, expected.escrow_micro), (BONDS_ACCOUNT, sum(expected.forfeited.values()))]
+    events = receipt.events(market.platform.ledger, "Moved")
+    told = [entry for event in events for entry in unpack_moved(event["entries"])]
+    assert sorted(told) == sorted((account, delta) for account, delta in moved if delta)
     return receipt
 
 

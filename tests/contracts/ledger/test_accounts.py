@@ -172,13 +172,16 @@ def test_only_who_was_let_moves_cash_and_only_as_long(platform: Platform, chain:
     assert platform.cash(bob) == 102
 
 
-def test_after_a_pause_deposits_go_on(platform: Platform) -> None:
+def test_after_a_pause_admissions_and_deposits_go_on(platform: Platform) -> None:
     guardian = platform.holder("GUARDIAN")
     platform.ledger.send("pause", sender=guardian)
     assert platform.ledger.call("paused")
+    with reverts("EnforcedPause"):
+        platform.admit("alice")
 
     platform.ledger.send("unpause", sender=guardian)
 
+    platform.admit("alice")
     platform.fund(DSO, 3)
     assert platform.cash(DSO) == 3
 

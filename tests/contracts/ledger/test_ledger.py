@@ -29,6 +29,7 @@ from tests.support.platform import (
     Platform,
     pack_accounts,
     pack_entries,
+    unpack_moved,
 )
 
 INT64_MAX = 2**63 - 1
@@ -38,12 +39,7 @@ NOBODY = 99
 def move(platform: Platform, *moves: tuple[int, int], function: str = "move") -> list[tuple[int, int]]:
     """Send entries as the market and return those that the event says took effect."""
     receipt = platform.ledger.send(function, pack_entries(*moves), sender=platform.holder("MARKET"))
-    packed = receipt.event(platform.ledger, "Moved")["entries"]
-    assert len(packed) % 12 == 0
-    return [
-        (int.from_bytes(packed[i : i + 4], "big"), int.from_bytes(packed[i + 4 : i + 12], "big", signed=True))
-        for i in range(0, len(packed), 12)
-    ]
+    return unpack_moved(receipt.event(platform.ledger, "Moved")["entries"])
 
 
 def settle(platform: Platform, *moves: tuple[int, int]) -> list[tuple[int, int]]:
@@ -497,10 +493,8 @@ def test_all_cash_can_be_rebuilt_from_the_events(platform: Platform, chain: Chai
             account = int.from_bytes(log.topics[1], "big")
             rebuilt[account] = rebuilt.get(account, 0) + sign * int.from_bytes(log.data, "big")
         elif log.topics[0] == events["Moved"].topic:
-            packed = events["Moved"].decode(log.topics, log.data)["entries"]
-            for i in range(0, len(packed), 12):
-                account = int.from_bytes(packed[i : i + 4], "big")
-                rebuilt[account] = rebuilt.get(account, 0) + int.from_bytes(packed[i + 4 : i + 12], "big", signed=True)
+            for account, delta in unpack_moved(events["Moved"].decode(log.topics, log.data)["entries"]):
+                rebuilt[account] = rebuilt.get(account, 0) + delta
 
     assert rebuilt == {account: platform.cash(account) for account in (alice, bob, ESCROW, RETAILER)}
     assert sum(rebuilt.values()) == platform.credits.call("balanceOf", platform.ledger)

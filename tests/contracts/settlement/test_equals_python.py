@@ -14,7 +14,7 @@ from p2ptrade.chain.settlement_page import pack_slot
 from p2ptrade.domain.settlement import ImbalanceRule, RetailPrices, SlotSettlement, settle_slot
 from p2ptrade.domain.units import PriceMicroPerKwh
 from tests.support.chain import Receipt
-from tests.support.platform import ESCROW, FIRST_PARTICIPANT, Platform
+from tests.support.platform import ESCROW, FIRST_PARTICIPANT, Platform, unpack_moved
 from tests.support.settlement import (
     CAPACITY_KW,
     FIRST_SLOT,
@@ -37,11 +37,8 @@ def moved(stage: SettlementStage, receipts: list[Receipt]) -> dict[int, int]:
     flows: dict[int, int] = {}
     for receipt in receipts:
         for event in receipt.events(stage.platform.ledger, "Moved"):
-            for at in range(0, len(event["entries"]), 12):
-                account = int.from_bytes(event["entries"][at : at + 4], "big")
-                flows[account] = flows.get(account, 0) + int.from_bytes(
-                    event["entries"][at + 4 : at + 12], "big", signed=True
-                )
+            for account, delta in unpack_moved(event["entries"]):
+                flows[account] = flows.get(account, 0) + delta
     return {account: micro for account, micro in flows.items() if micro}
 
 
