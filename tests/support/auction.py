@@ -416,7 +416,7 @@ def star(limits: Sequence[tuple[int, int]], charges: Charges = NO_CHARGES) -> Gr
     return GridData((ROOT, *below), charges)
 
 
-def deploy_market(platform: Platform, *, relay_name: str = "relay") -> Market:
+def deploy_market(platform: Platform, *, relay_name: str = "relay", collateral: Sequence[int] = COLLATERAL) -> Market:
     """Deploy relay stake and auction, appoint relay and DSO, and let the relay stake."""
     chain, admin = platform.chain, platform.admin
     relay, dso = chain.key(relay_name), chain.key("dso")
@@ -429,7 +429,7 @@ def deploy_market(platform: Platform, *, relay_name: str = "relay") -> Market:
         stake,
         (*LEADS, SETTLE_S),
         list(BONDS),
-        list(COLLATERAL),
+        list(collateral),
     )
     for contract in (stake, auction):
         platform.let_move(contract)
@@ -438,5 +438,5 @@ def deploy_market(platform: Platform, *, relay_name: str = "relay") -> Market:
     stake.send("appoint", relay, account, sender=admin)
     stake.send("stake", STAKE, sender=relay.address)
     auction.send("appointDso", dso, sender=admin)
-    rules = CoverRules(tuple(map(int, BONDS)), tuple(map(int, COLLATERAL)))  # type: ignore[arg-type]
+    rules = CoverRules(tuple(map(int, BONDS)), tuple(map(int, collateral)))  # type: ignore[arg-type]
     return Market(platform, stake, auction, relay, dso, account, rules)

@@ -34,6 +34,7 @@ from tests.support.auction import (
     Market,
     Slot,
     Trader,
+    deploy_market,
     one_zone,
     star,
 )
@@ -70,6 +71,33 @@ def clear_and_check(slot: Slot) -> Receipt:
     told = [entry for event in events for entry in unpack_moved(event["entries"])]
     assert sorted(told) == sorted((account, delta) for account, delta in moved if delta)
     return receipt
+
+
+def test_what_sellers_lock_is_added_up_to_the_micro_credit(market: Market) -> None:
+    other = deploy_market(market.platform, relay_name="another relay", collateral=[12_345] * 8)
+    buyer, first, second = market.admit([0, 0, 0])
+    slot = other.new_slot()
+    slot.relay(buyer, Side.BID, [(3000, 250_000)])
+    slot.relay(first, Side.OFFER, [(1000, 150_000)])
+    slot.relay(second, Side.OFFER, [(2000, 150_000)])
+    slot.seal_and_close()
+
+    cleared = clear_and_check(slot).event(other.auction, "Cleared")
+
+    locked = [position.locked_micro for position in unpack_positions(cleared["positions"])]
+    assert locked == [3 * 150_000 + 3 * 50_000, 12_345, 2 * 12_345]
+
+
+def test_nothing_is_moved_where_nothing_trades(market: Market) -> None:
+    buyer, seller = market.admit([0, 0])
+    slot = market.new_slot()
+    slot.relay(buyer, Side.BID, [(1000, 150_000)])
+    slot.relay(seller, Side.OFFER, [(1000, 250_000)])
+    slot.seal_and_close()
+
+    receipt = clear_and_check(slot)
+
+    assert receipt.events(market.platform.ledger, "Moved") == []
 
 
 def test_a_relayed_bid_and_offer_trade_at_the_middle(market: Market) -> None:
