@@ -295,22 +295,25 @@ def test_a_participants_seal_cannot_be_passed_off_as_a_strangers(market: Market)
         slot.clear(strangers=dropped)
 
 
-def test_who_owns_an_account_of_the_platform_does_not_seal_with_it(market: Market) -> None:
-    # The owner of the retailer's account trades with an account of its own: no book can make that seal the retailer's.
+@pytest.mark.parametrize("is_the_retailers", [False, True])
+def test_who_owns_an_account_of_the_platform_does_not_seal_with_it(market: Market, is_the_retailers: bool) -> None:
+    # The owner of the retailer's account trades with an account of its own: no book can make that seal the retailer's,
+    # even if the order says so.
     (trader,) = market.admit([0])
     market.platform.ledger.send("setSystemOwner", RETAILER, trader.key.address, sender=market.platform.admin)
     slot = market.new_slot()
-    slot.seal(trader, Side.BID, [(500, 200_000)])
+    slot.seal(replace(trader, account=RETAILER) if is_the_retailers else trader, Side.BID, [(500, 200_000)])
     slot.seal_and_close()
     ((_, order),) = slot.own
     market.chain.warp_to(slot.open_until_s)
+    kept = UnopenedRecord(AccountId(trader.account), order.digest(market.domain), arrival=0)
     opened = OpenedRecord(AccountId(RETAILER), Side.BID, ((500, 200_000),), order.salt, arrival=0)
     unopened = UnopenedRecord(AccountId(RETAILER), order.digest(market.domain), arrival=0)
 
     for record in (opened, unopened):
         with reverts("WrongOwnSeals", slot=slot.number):
             slot.clear(book=record.pack(), prices=[0])
-    slot.clear()
+    slot.clear(book=kept.pack(), prices=[0])
 
 
 def test_a_stranger_who_is_admitted_in_time_stands_in_the_book(market: Market) -> None:

@@ -7,6 +7,9 @@ record, then the next one is of the same account, whichever page it is in. Given
 leaves turn and ledger to whose they are by then. Given a slot cleared otherwise, then it is in nobody's way.
 """
 
+from dataclasses import replace
+from itertools import count
+
 import pytest
 from eth_abi.abi import decode, encode
 from eth_hash.auto import keccak
@@ -14,8 +17,9 @@ from eth_hash.auto import keccak
 from p2ptrade.chain.packing import OpenedRecord, SupersededRecord
 from p2ptrade.domain.order import Side, VoidReason
 from p2ptrade.domain.units import AccountId
+from p2ptrade.errors import TransactionRevertedError
 from tests.support.auction import Market, Slot, Trader, priced_slot
-from tests.support.auction_pages import PagedClearing, close_in_chunks
+from tests.support.auction_pages import PagedClearing, close_in_chunks, signed
 from tests.support.chain import reverts
 
 FIELD = 2**256 - 2**32 - 977  # of secp256k1 (SEC 2, 2.4.1)
@@ -23,6 +27,7 @@ FIELD = 2**256 - 2**32 - 977  # of secp256k1 (SEC 2, 2.4.1)
 CLEARING = "(uint64,bytes32,uint64[],bytes,bytes,bytes32,bytes)"
 JUDGED = "(bytes32,bytes32,bytes32,uint256,uint256,uint256,uint256,uint256[],bytes32[],bytes)"
 OWN_CHAIN, OWN_IN_BOOK, OWN_IN_CHAIN = 2, 4, 5
+SEAL_BYTES = 53  # known or not, sender, digest
 
 
 def test_the_product_of_own_seals_is_bound_to_the_clearing_and_to_all_that_arrived(market: Market) -> None:
@@ -45,6 +50,27 @@ def test_the_product_of_own_seals_is_bound_to_the_clearing_and_to_all_that_arriv
         )
         product = product * (challenge + int.from_bytes(keccak(seal), "big")) % FIELD
     assert judged[OWN_IN_BOOK] == judged[OWN_IN_CHAIN] == product
+
+
+def test_own_seals_whose_product_is_larger_or_smaller_than_the_chains_are_refused(market: Market) -> None:
+    slot = market.new_slot()
+    (trader,) = market.admit([0])
+    for sender in (trader, Trader("stranger", market.chain.key("stranger"), 0)):
+        slot.seal(sender, Side.BID, [(10, 200_000)])
+    slot.seal_and_close()
+    paged = PagedClearing.of(slot)
+    both = paged.calls[0].seals
+    as_if_known = both[:SEAL_BYTES] + b"\0" + both[SEAL_BYTES + 1 :]
+    is_larger = set()
+
+    for root in count():
+        paged.clearing = signed(slot, replace(paged.clearing, envelope_root=root.to_bytes(32, "big")))
+        with pytest.raises(TransactionRevertedError) as refused:
+            paged.judge(0, state=b"", seals=as_if_known)
+        assert refused.value.error_name == "WrongOwnSeals"
+        is_larger.add(refused.value.values["found"] > refused.value.values["needed"])
+        if len(is_larger) == 2:
+            break
 
 
 def test_a_chunk_goes_on_in_the_next_page_whatever_its_account_numbers(market: Market) -> None:
