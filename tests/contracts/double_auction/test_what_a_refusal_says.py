@@ -98,6 +98,9 @@ def test_an_account_is_told_in_full_however_high(market: Market) -> None:
     slot.seal_and_close()
     paged = PagedClearing.of(slot)
 
+    lower = AccountId(highest - 1)
+    with reverts("AccountsMustRise", account=lower, previous=highest):
+        slot.clear(book=opened.pack() + replace(opened, account=lower).pack(), prices=[0])
     with reverts("NotSuperseded", account=highest):
         slot.clear(book=opened.pack() * 2, prices=[0])
     for arrival in (0, 1):
