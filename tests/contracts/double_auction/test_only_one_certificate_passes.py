@@ -132,8 +132,9 @@ def test_a_limit_at_either_end_of_all_prices_is_a_limit_like_any_other(
         ((100, 0), [(0, Side.OFFER, 100, 100), (1, Side.BID, 200, 300)], (400, 600)),
         # The root's bid trades wholly at any price up to 300; below 100 the exporting zone would sell less.
         ((0, 100), [(0, Side.BID, 100, 300), (1, Side.OFFER, 200, 100)], (400, 200)),
-        # A line that never carries anything bounds nothing: the root's only bound is its bid.
-        ((0, 0), [(0, Side.BID, 100, 300), (1, Side.OFFER, 200, 100)], (600, 200)),
+        # A line that never carries anything bounds nothing: the root's only bound is its own order.
+        ((0, 0), [(0, Side.OFFER, 100, 300), (1, Side.OFFER, 200, 100), (1, Side.BID, 10, 50)], (600, 150)),
+        ((0, 0), [(0, Side.BID, 100, 100), (1, Side.BID, 200, 300), (1, Side.OFFER, 10, 350)], (200, 650)),
         # Nor does one that is just full, whoever would like to trade over it too.
         ((100, 0), [(0, Side.OFFER, 100, 100), (1, Side.BID, 100, 300), (1, Side.BID, 100, 150)], (400, 400)),
         ((0, 100), [(0, Side.BID, 100, 300), (1, Side.OFFER, 100, 100), (1, Side.OFFER, 100, 250)], (400, 400)),
