@@ -468,7 +468,7 @@ def test_a_slot_that_is_never_settled_gives_back_what_it_locked(market: Market) 
     anybody = market.chain.address("anybody")
 
     market.chain.next_block_at(due - 1)
-    with reverts("TooEarly", slot=slot.number, due=due):
+    with reverts("TooEarly", slot=slot.number, due=due, now_=due - 1):
         market.auction.send("refund", slot.number, positions, slot.result, sender=anybody)
     needed = slot.result[0]
     for later, wrong in enumerate(([], listed[:1], *wrong_positions(listed, needed))):
