@@ -6,10 +6,12 @@ once, and a daemon loads nothing of the others.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from types import FrameType
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from p2ptrade import __version__
 from p2ptrade.errors import P2PTradeError
@@ -39,8 +41,17 @@ _INTERRUPTED: Final = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and end the process with its exit code."""
+    """Run one command and end the process with its exit code.
+
+    SIGTERM and SIGHUP end it as an exception does, so that a command stops what it has started.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
     sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)  # as shells tell it
 
 
 def run(arguments: list[str]) -> int:

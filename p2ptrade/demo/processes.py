@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -103,8 +103,9 @@ class Fleet:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for daemon in reversed(self.daemons.values()):
-            daemon.stop()
+        with ExitStack() as stops:
+            for daemon in self.daemons.values():
+                stops.callback(daemon.stop)
 
     def start(self, *daemons: Daemon) -> None:
         """Start daemons together and return when all of them are ready."""

@@ -1,7 +1,15 @@
-"""A daemon that is asked to stop ends its step, puts away what it holds, and ends with 0."""
+"""What ends in order: a daemon its step, with what it holds put away; a demo with all that it has started."""
 
+import signal
+import socket
 import subprocess
 import sys
+import time
+import tomllib
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
 
 DAEMON = """
 import time
@@ -31,3 +39,25 @@ def test_a_daemon_that_gets_sigterm_within_a_step_ends_the_step_and_puts_its_thi
 
     assert [line for line in said.splitlines() if line in ("begun", "ended", "put away")] == ["ended", "put away"]
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGHUP])
+def test_a_demo_that_is_asked_to_stop_leaves_no_daemon_behind(tmp_path: Path, asked: signal.Signals) -> None:
+    command = [sys.executable, "-m", "p2ptrade", "demo", "--slots", "1", "--out", str(tmp_path / "out")]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    settings = tmp_path / "out/run/p2ptrade.toml"
+    while not (settings.exists() and has_a_chain(settings)):
+        assert process.poll() is None, "the demo has ended by itself"
+        time.sleep(0.1)
+
+    process.send_signal(asked)
+
+    assert process.wait(timeout=60) == 128 + asked
+    assert not has_a_chain(settings)
+
+
+def has_a_chain(settings: Path) -> bool:
+    """Say whether somebody listens where the demo's chain does."""
+    url = urlsplit(tomllib.loads(settings.read_text("utf-8")).get("chain", {}).get("url", ""))
+    with socket.socket() as line:
+        return url.port is not None and line.connect_ex((url.hostname, url.port)) == 0
