@@ -6,7 +6,6 @@ once, and a daemon loads nothing of the others.
 """
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from p2ptrade import __version__
 from p2ptrade.errors import P2PTradeError
+from p2ptrade.transport.ending import asked_to_end
 
 if TYPE_CHECKING:
     import typer
@@ -45,9 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     SIGTERM and SIGHUP end it as an exception does, so that a command stops what it has started.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
-    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+    with asked_to_end(_end):
+        sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:

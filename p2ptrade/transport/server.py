@@ -7,11 +7,9 @@ starts, so that a port in use is one sentence and not a traceback from inside th
 import ctypes
 import errno
 import gc
-import signal
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from http import HTTPStatus
 from types import FrameType
 from typing import Final
@@ -24,6 +22,7 @@ from starlette.responses import JSONResponse, Response
 
 from p2ptrade.errors import ConfigError, P2PTradeError
 from p2ptrade.transport.daemon import Health, Step, run_steps
+from p2ptrade.transport.ending import asked_to_end
 from p2ptrade.transport.problems import install_problem_handlers, problem_answer
 
 LOOPBACK: Final = "127.0.0.1"
@@ -89,7 +88,7 @@ def run_service(
     step: Step | None = None,
     interval_s: float = 1.0,
 ) -> None:
-    """Serve `app` and run `step` beside it until the process is asked to end (SIGTERM, SIGINT).
+    """Serve `app` and run `step` beside it until the process is asked to end (SIGTERM, SIGHUP, SIGINT).
 
     Raises:
         P2PTradeError: the loop ended with an error that waiting does not cure; the server has been shut down.
@@ -126,8 +125,14 @@ def run_service(
     worker = threading.Thread(target=loop, name="cycle", daemon=True)
     host, port = listener.getsockname()[:2]
     _log.info("listening", host=host, port=port)
-    worker.start()
-    with _ended_by_sigterm(server):
+
+    # uvicorn, once it is down, hands the signal to whom it found: the process must not be gone before its step has
+    # ended and its database is put away.
+    def end(_number: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    with asked_to_end(end):
+        worker.start()
         try:
             server.run(sockets=[listener])
         finally:
@@ -136,26 +141,6 @@ def run_service(
             listener.close()
     if failed:
         raise failed[0]
-
-
-@contextmanager
-def _ended_by_sigterm(server: uvicorn.Server) -> Iterator[None]:
-    """Let SIGTERM end the server and not the process: uvicorn, once it is down, hands the signal to whom it found.
-
-    Without this the process would be gone before its step has ended and its database is put away.
-    """
-    if threading.current_thread() is not threading.main_thread():  # which alone may handle signals
-        yield
-        return
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        server.should_exit = True
-
-    found = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, found)
 
 
 def give_back_memory() -> None:

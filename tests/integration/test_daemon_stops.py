@@ -28,17 +28,33 @@ print("put away", flush=True)
 """
 
 
-def test_a_daemon_that_gets_sigterm_within_a_step_ends_the_step_and_puts_its_things_away() -> None:
+@pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGHUP])
+def test_a_daemon_that_is_asked_to_stop_ends_its_step_and_puts_its_things_away(asked: signal.Signals) -> None:
     process = subprocess.Popen([sys.executable, "-c", DAEMON], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     while process.stdout.readline() != "begun\n":
         pass
 
-    process.terminate()
+    process.send_signal(asked)
     said, _ = process.communicate(timeout=60)
 
     assert [line for line in said.splitlines() if line in ("begun", "ended", "put away")] == ["ended", "put away"]
     assert process.returncode == 0
+
+
+def test_a_daemon_under_nohup_outlives_its_terminal() -> None:
+    command = ["nohup", sys.executable, "-c", DAEMON]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    while process.stdout.readline() != "begun\n":
+        pass
+
+    process.send_signal(signal.SIGHUP)
+
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=3)
+    process.terminate()
+    assert process.wait(timeout=60) == 0
 
 
 @pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGHUP])
